@@ -1,0 +1,1 @@
+"""Background in the signal box: numbers in, numbers with uncertainties out."""

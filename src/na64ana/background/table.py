@@ -1,0 +1,111 @@
+"""The background table: what is expected in each box, from where, with which error."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from na64ana.background.extrapolation import Extrapolation
+from na64ana.config import Config
+
+#: The source that sideband C gives.
+UPSTREAM = "upstream"
+
+
+@dataclass(frozen=True)
+class BackgroundRow:
+    """Expected events of one source in the box of one period.
+
+    Attributes
+    ----------
+    period, source : str
+    events : float
+        Expected events.
+    factors : tuple of float
+        Log-normal error: what one standard deviation down or up multiplies by.
+    scope : str
+        The error is common to all rows of a source with the same scope (a period or a group).
+    method : str
+        How the number was obtained.
+    """
+
+    period: str
+    source: str
+    events: float
+    factors: tuple[float, float]
+    scope: str
+    method: str
+
+
+@dataclass(frozen=True)
+class BackgroundTable:
+    """All rows, in the order of periods and sources."""
+
+    rows: tuple[BackgroundRow, ...]
+
+    def of(self, period: str) -> tuple[BackgroundRow, ...]:
+        """Return the rows of a period."""
+        return tuple(row for row in self.rows if row.period == period)
+
+    def total(self, periods: Iterable[str]) -> tuple[float, float]:
+        """Return the sum of events over periods, and its error from the log-normal factors.
+
+        Rows with the same source and scope are fully correlated, others not; the error is the
+        symmetric one of small errors, events times half of ln(up / down).
+        """
+        wanted = set(periods)
+        errors: dict[tuple[str, str], float] = {}
+        events = 0.0
+        for row in self.rows:
+            if row.period in wanted:
+                key = (row.source, row.scope)
+                down, up = row.factors
+                error = row.events * float(np.log(up / down)) / 2
+                errors[key] = errors.get(key, 0.0) + error
+                events += row.events
+        return events, float(np.sqrt(sum(error**2 for error in errors.values())))
+
+
+def published_rows(config: Config, period: str) -> tuple[BackgroundRow, ...]:
+    """Return the published backgrounds of a period: its group's sums, divided by EOT.
+
+    The log-normal factor is one plus the relative error.
+    """
+    group = config.periods[period].group
+    members = config.groups()[group]
+    share = config.periods[period].eot / sum(config.periods[name].eot for name in members)
+    rows = []
+    for source, number in config.published[group].backgrounds.items():
+        factor = 1 + number.error / number.events
+        rows.append(
+            BackgroundRow(
+                period=period,
+                source=source,
+                events=number.events * share,
+                factors=(1 / factor, factor),
+                scope=group,
+                method=f"published {group}, by EOT",
+            )
+        )
+    return tuple(rows)
+
+
+def extrapolated_rows(
+    n_sideband: Mapping[str, int], scope: str, result: Extrapolation
+) -> tuple[BackgroundRow, ...]:
+    """Divide the upstream interactions of several periods by their events in sideband C.
+
+    The error is common to the periods; that of the division is small beside it and left out.
+    """
+    total = sum(n_sideband.values())
+    return tuple(
+        BackgroundRow(
+            period=period,
+            source=UPSTREAM,
+            events=result.events * n / total,
+            factors=result.factors,
+            scope=scope,
+            method=f"sideband C of {scope}, {n} of {total} events",
+        )
+        for period, n in n_sideband.items()
+    )

@@ -1,0 +1,97 @@
+"""`na64ana limits`: all steps, from event files or published numbers to the limit."""
+
+from pathlib import Path
+
+import click
+
+from na64ana.cli.options import PeriodFile, config_option, overwrite_option, seed_option
+
+
+@click.command()
+@click.option(
+    "--published", is_flag=True,
+    help="Start from the published backgrounds, efficiencies and counts; no event files.",
+)
+@click.option(
+    "--events", "event_files", type=PeriodFile(), multiple=True,
+    help="An event file of a period, for example V=run2022.root; repeat for more. Without any, "
+    "the files of the configuration are used, and if there are none, simulated ones.",
+)
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=Path(), show_default="this folder",
+    help="Folder for the results.",
+)
+@click.option("--unblind", is_flag=True, help="Open the signal box of measured events.")
+@click.option(
+    "--processor", type=click.Path(path_type=Path),
+    help="A processor file instead of the shipped invisible.py; its code is executed.",
+)
+@click.option(
+    "--workers", type=click.IntRange(1, 256), default=1, show_default=True,
+    help="Worker processes; the result is the same for any number.",
+)
+@seed_option
+@config_option
+@overwrite_option
+def limits(
+    published: bool,
+    event_files: tuple[tuple[str, Path], ...],
+    output: Path,
+    unblind: bool,
+    processor: Path | None,
+    workers: int,
+    seed: int,
+    config_path: Path | None,
+    overwrite: bool,
+) -> None:
+    """Compute the combined limit on epsilon, with every step before it.
+
+    Without arguments, five small event files are simulated into a cache folder
+    ($NA64ANA_CACHE, by default the user's), the cuts are applied, sideband C is extrapolated into
+    the signal box, and all periods are combined. Written: limits.csv, limit.png, workspace.json
+    (pyhf), plane.png, plane.csv and manifest.json.
+
+    \b
+    Examples:
+      na64ana limits --output first-look
+      na64ana limits --published --output published
+      na64ana limits --events V=run2022.root --unblind
+    """
+    if published and (event_files or unblind):
+        msg = "--published starts without events; leave --events and --unblind away"
+        raise click.UsageError(msg)
+
+    from rich.console import Console  # noqa: PLC0415
+
+    from na64ana.cli.progress import TerminalProgress  # noqa: PLC0415
+    from na64ana.cli.tables import print_result  # noqa: PLC0415
+    from na64ana.config import load_config  # noqa: PLC0415
+    from na64ana.io.atomic import atomic_files  # noqa: PLC0415
+    from na64ana.workflow.events import cache_folder, listed_files, simulated_files  # noqa: PLC0415
+    from na64ana.workflow.limits import limits_from_events, limits_from_published  # noqa: PLC0415
+    from na64ana.workflow.outputs import output_names, write_outputs  # noqa: PLC0415
+
+    config = load_config(config_path)
+    inputs = {"published": published, "unblind": unblind, "seed": seed}
+    names = output_names(published=published)
+    with atomic_files(output, names, overwrite=overwrite) as staging:
+        with TerminalProgress() as progress:
+            if published:
+                result = limits_from_published(config, progress=progress)
+            else:
+                extra: dict[str, tuple[Path, ...]] = {}
+                for period, path in event_files:
+                    extra[period] = (*extra.get(period, ()), path)
+                paths = listed_files(config, extra)
+                if not paths:
+                    click.echo(f"no event files given: simulating into {cache_folder()}", err=True)
+                    paths = simulated_files(config, seed=seed, progress=progress)
+                result = limits_from_events(
+                    config, paths, unblind=unblind, processor=processor, workers=workers,
+                    progress=progress,
+                )
+            progress("drawing figures", 0, 1)
+            write_outputs(result, staging, inputs=inputs)
+            progress("drawing figures", 1, 1)
+        print_result(result, Console())
+    click.echo(f"written to {output.resolve()}: {', '.join(names)}")

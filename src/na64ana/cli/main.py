@@ -1,0 +1,58 @@
+"""The command `na64ana`."""
+
+import sys
+import traceback
+from typing import NoReturn
+
+import click
+
+from na64ana import __version__
+from na64ana.cli.limits import limits
+from na64ana.cli.simulate import simulate
+from na64ana.errors import NA64AnaError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="na64ana")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """From event files to exclusion curves for NA64.
+
+    Start with 'na64ana limits' in an empty folder: it simulates five small event files and runs
+    all steps, from the cuts to the 90 % CL limit on the mixing strength epsilon.
+
+    Exit codes: 0 done, 1 wrong input, 2 wrong usage, 3 incomplete data, 4 fit or limit failed.
+    """
+    del debug  # read by main, which is where errors arrive
+
+
+cli.add_command(limits)
+cli.add_command(simulate)
+
+
+def main() -> NoReturn:
+    """Run the command line; an error is one line and an exit code."""
+    try:
+        cli.main(standalone_mode=False)
+    except NA64AnaError as error:
+        _show_traceback()
+        _fail(str(error), error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted; nothing was written", 130)
+    except MemoryError:
+        _show_traceback()
+        _fail("out of memory; use fewer --workers", 1)
+    sys.exit(0)
+
+
+def _show_traceback() -> None:
+    if "--debug" in sys.argv:
+        traceback.print_exc()
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(f"na64ana: error: {' '.join(message.split())}", err=True)
+    sys.exit(code)

@@ -1,0 +1,50 @@
+"""Options that several commands share, and how their values are read."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+config_option = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    help="Periods, cuts and choices, laid out as the shipped datasets.yaml (the default).",
+)
+seed_option = click.option(
+    "--seed", type=click.IntRange(min=0), default=64, show_default=True,
+    help="Seed of the simulation: the same seed gives the same events.",
+)
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Replace results of an earlier run."
+)
+
+
+class EnergyType(click.ParamType):
+    """An energy with its unit, in GeV inside."""
+
+    name = "ENERGY"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return GeV."""
+        from na64ana.units import parse_quantity  # noqa: PLC0415
+
+        if isinstance(value, float):
+            return value
+        try:
+            return parse_quantity(value, "energy")
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class PeriodFile(click.ParamType):
+    """A pair PERIOD=FILE."""
+
+    name = "PERIOD=FILE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return period and path."""
+        period, separator, path = str(value).partition("=")
+        if not (period and separator and path):
+            self.fail(f"{value!r} is no PERIOD=FILE, for example V=run2022.root", param, ctx)
+        return period, Path(path)

@@ -1,0 +1,95 @@
+"""Results as tables on the terminal."""
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from na64ana.processing.run import ProcessedRun
+from na64ana.workflow.limits import LimitsResult
+from na64ana.workflow.outputs import compare_with_published
+
+#: Masses [MeV] near which the printed table has a row; limits.csv has all.
+_PRINTED = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+
+def print_result(result: LimitsResult, console: Console) -> None:
+    """Print cut flow, background and limits."""
+    if result.events is not None:
+        console.print(_cut_flow(result.events.blinded))
+        for period, factors in result.events.blinded.prescales().items():
+            text = ", ".join(f"{name} by {factor}" for name, factor in factors.items())
+            console.print(f"  period {period}: prescaled {text}", style="dim")
+    console.print(_background(result))
+    console.print(_limits(result))
+    _print_summary(result, console)
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold")
+
+
+def _cut_flow(run: ProcessedRun) -> Table:
+    table = _table("Cut flow: events left, signal box closed")
+    table.add_column("cut")
+    for period in run.tallies:
+        table.add_column(period, justify="right")
+    table.add_column("sum", justify="right")
+    for name in next(iter(run.tallies.values())).cut_flow:
+        counts = [tally.cut_flow[name] for tally in run.tallies.values()]
+        table.add_row(name, *(f"{count:,}" for count in [*counts, sum(counts)]))
+    return table
+
+
+def _background(result: LimitsResult) -> Table:
+    table = _table("Background in the signal box")
+    for name in ("period", "source"):
+        table.add_column(name)
+    for name in ("events", "1 sigma down", "up"):
+        table.add_column(name, justify="right")
+    table.add_column("from")
+    for row in result.background.rows:
+        down, up = row.factors
+        interval = (f"{row.events * down:.2g}", f"{row.events * up:.2g}")
+        table.add_row(row.period, row.source, f"{row.events:.2g}", *interval, row.method)
+    table.add_section()
+    total, _ = result.background.total(result.periods)
+    table.add_row("sum", "", f"{total:.2g}", "", "", "")
+    return table
+
+
+def _limits(result: LimitsResult) -> Table:
+    level = f"{100 * result.curve.confidence_level:g} % CL"
+    table = _table(f"Upper limits on epsilon at {level} ({result.curve.method} CLs)")
+    for name in ("m_A' [MeV]", "observed", "expected", "1 sigma band", "asymptotic"):
+        table.add_column(name, justify="right")
+    curve, other = result.curve, result.asymptotic
+    in_mev = 1e3 * curve.masses
+    rows = sorted({int(np.argmin(np.abs(np.log(in_mev / mass)))) for mass in _PRINTED})
+    for i in rows:
+        expected = curve.expected[i]
+        table.add_row(
+            f"{in_mev[i]:.3g}",
+            "closed" if curve.observed is None else f"{curve.observed[i]:.2e}",
+            f"{expected[2]:.2e}",
+            f"{expected[1]:.2e} - {expected[3]:.2e}",
+            "closed" if other.observed is None else f"{other.observed[i]:.2e}",
+        )
+    return table
+
+
+def _print_summary(result: LimitsResult, console: Console) -> None:
+    eot = sum(result.config.periods[name].eot for name in result.periods)
+    events = result.events
+    console.print(f"Periods {', '.join(result.periods)}: {eot:.3g} EOT; signal box {result.box}")
+    if events is not None and events.observed is not None:
+        counts = ", ".join(f"{name} {count}" for name, count in events.observed.items())
+        console.print(f"Observed in the box: {counts}")
+    exact, letter = result.curve.event_limits[0], result.asymptotic.event_limits[0]
+    if exact.observed is not None and letter.observed is not None:
+        console.print(
+            f"Signal events excluded: {exact.observed:.2f} (marginalised); the asymptotic "
+            f"formulas say {letter.observed:.2f}, which excludes too much at counts this low"
+        )
+    ratios = [f"{1e3 * mass:g} MeV {r:.2f}" for mass, _, r in compare_with_published(result.curve)]
+    if ratios:
+        console.print(f"Limit over the published one (PRL 131, 161801): {', '.join(ratios)}")

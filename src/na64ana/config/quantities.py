@@ -1,0 +1,28 @@
+"""Pydantic types of quantities that are written with their unit."""
+
+from functools import partial
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from na64ana.units import parse_quantity
+
+
+def _reader(dimension: str) -> BeforeValidator:
+    return BeforeValidator(partial(parse_quantity, dimension=dimension))
+
+
+#: Energy [GeV], zero or more.
+Energy = Annotated[float, Field(ge=0), _reader("energy")]
+#: Angle [rad], zero or more.
+Angle = Annotated[float, Field(ge=0), _reader("angle")]
+#: Time [ns], zero or more.
+Time = Annotated[float, Field(ge=0), _reader("time")]
+#: Electrons on target, more than zero.
+Eot = Annotated[float, Field(gt=0), _reader("eot")]
+#: Beam intensity [electrons per spill], more than zero.
+Intensity = Annotated[float, Field(gt=0), _reader("intensity")]
+#: Events per electron on target, zero or more.
+Rate = Annotated[float, Field(ge=0), _reader("rate")]
+#: A number from 0 to 1; "45 %" is 0.45.
+Fraction = Annotated[float, Field(ge=0, le=1), _reader("fraction")]

@@ -1,0 +1,65 @@
+"""Parameters of the cuts, named `<observable>_min` and `<observable>_max`."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from na64ana.config.quantities import Angle, Energy, Time
+
+
+class Block(BaseModel):
+    """A block of the configuration: immutable, and no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Trigger(Block):
+    """Physics trigger, repeated on the reconstructed energies [GeV]."""
+
+    e_prs_min: Energy
+    e_ecal_max: Energy
+
+
+class SingleTrack(Block):
+    """One incoming track: momentum [GeV], angle [rad], hits in ST3 and ST4."""
+
+    p_track_min: Energy
+    p_track_max: Energy
+    theta_in_max: Angle
+    n_st_max: int = Field(ge=1)
+
+
+class SrdElectron(Block):
+    """Synchrotron radiation: energy sum and per module [GeV], time [ns] around the trigger."""
+
+    e_srd_min: Energy
+    e_srd_max: Energy
+    e_srd_module_min: Energy
+    t_srd_max: Time
+
+
+class ShowerShape(Block):
+    """Shower chi2 per degree of freedom against the mean electron profile."""
+
+    chi2_shower_max: float = Field(gt=0)
+
+
+class VetoQuiet(Block):
+    """No charged particle behind the ECAL: energy [GeV] of the largest VETO panel."""
+
+    e_veto_max: Energy
+
+
+class HcalQuiet(Block):
+    """No energy [GeV] in the HCAL modules 0 to 2."""
+
+    e_hcal_max: Energy
+
+
+class Selection(Block):
+    """A complete set of cuts, in the order in which they are applied."""
+
+    trigger: Trigger
+    single_track: SingleTrack
+    srd_electron: SrdElectron
+    shower_shape: ShowerShape
+    veto_quiet: VetoQuiet
+    hcal_quiet: HcalQuiet

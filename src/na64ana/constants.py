@@ -1,0 +1,27 @@
+"""Physical constants, each with its source.
+
+Values are from the Review of Particle Physics (S. Navas et al., PRD 110 (2024) 030001), tables
+"Physical constants" and "Atomic and nuclear properties of materials", unless stated otherwise.
+"""
+
+#: Fine-structure constant at zero momentum transfer.
+ALPHA = 1.0 / 137.035999
+#: Electron mass [GeV].
+M_E = 0.51099895e-3
+#: Atomic mass unit [GeV].
+M_U = 0.93149410
+#: Avogadro's number [1/mol].
+N_AVOGADRO = 6.02214076e23
+#: Conversion of a cross section from GeV^-2 to cm^2.
+GEV2_TO_CM2 = 3.893794e-28
+#: Conversion of a cross section from GeV^-2 to pb.
+GEV2_TO_PB = 3.893794e8
+
+#: Lead: atomic number, molar mass [g/mol], density [g/cm^3], radiation length [g/cm^2].
+PB_Z = 82
+PB_A = 207.2
+PB_DENSITY = 11.35
+PB_X0 = 6.37
+#: Polystyrene scintillator: density [g/cm^3], radiation length [g/cm^2].
+SCINTILLATOR_DENSITY = 1.06
+SCINTILLATOR_X0 = 43.79

@@ -1,0 +1,1 @@
+"""Cuts: pure array functions, each an object with name, reason, source, version, parameters."""

@@ -1,0 +1,54 @@
+"""Hadrons and missing energy: the two axes of the plane."""
+
+import numpy as np
+import numpy.typing as npt
+
+from na64ana.config.selection import Block, HcalQuiet
+from na64ana.cuts.cut import Columns, Cut, Mask
+
+#: HCAL modules in the veto; module 3 stands at zero degrees (PRL 131 (2023) 161801).
+VETO_MODULES = slice(0, 3)
+
+
+def compute_e_hcal(e_hcal_module: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return the energy [GeV] ``(n,)`` of HCAL modules 0 to 2, from all modules ``(n, 4)``."""
+    return np.asarray(e_hcal_module[:, VETO_MODULES].sum(axis=1))
+
+
+def hcal_quiet(parameters: HcalQuiet) -> Cut:
+    """No energy over noise in the HCAL."""
+
+    def keep(columns: Columns) -> Mask:
+        e_hcal = compute_e_hcal(columns["e_hcal_module"])
+        return np.asarray(e_hcal < np.float32(parameters.e_hcal_max))
+
+    return Cut(
+        name="hcal_quiet",
+        reason="hadronic secondaries and muons",
+        source="PRL 131 (2023) 161801: signal box E_HCAL < 1 GeV",
+        columns=("e_hcal_module",),
+        keep=keep,
+        parameters=parameters,
+    )
+
+
+class MissingEnergy(Block):
+    """Upper edge [GeV] of the signal box in E_ECAL, set per period."""
+
+    e_ecal_max: float
+
+
+def missing_energy(parameters: MissingEnergy) -> Cut:
+    """At least half of the beam energy left unseen."""
+
+    def keep(columns: Columns) -> Mask:
+        return np.asarray(columns["e_ecal"] < np.float32(parameters.e_ecal_max))
+
+    return Cut(
+        name="missing_energy",
+        reason="a dark photon carries most of the energy of its parent away",
+        source="PRL 131 (2023) 161801: signal box E_ECAL < 47-50 GeV",
+        columns=("e_ecal",),
+        keep=keep,
+        parameters=parameters,
+    )

@@ -1,0 +1,44 @@
+"""The errors that reach a user: one clear line and an exit code each."""
+
+
+class NA64AnaError(Exception):
+    """Base of all errors that na64ana raises on purpose.
+
+    The message is one line that names what is wrong, where, and the remedy.
+    """
+
+    exit_code = 1
+
+
+class ConfigError(NA64AnaError):
+    """The configuration is wrong; the message starts with file and line."""
+
+
+class DataError(NA64AnaError):
+    """An event file cannot be used; the message names the file and the branch."""
+
+
+class IncompleteDataError(DataError):
+    """What was read is not what was declared, for example fewer electrons on target."""
+
+    exit_code = 3
+
+
+class OutputError(NA64AnaError):
+    """A result cannot be written, or would overwrite an earlier one."""
+
+
+class ModelError(NA64AnaError):
+    """A physics model was asked for something outside its range."""
+
+
+class BackgroundError(NA64AnaError):
+    """The background cannot be estimated from what was given."""
+
+    exit_code = 4
+
+
+class LimitError(NA64AnaError):
+    """A limit cannot be computed."""
+
+    exit_code = 4

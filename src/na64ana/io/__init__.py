@@ -1,0 +1,1 @@
+"""Event files and result files: one internal naming, written and read."""

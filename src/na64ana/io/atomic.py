@@ -1,0 +1,81 @@
+"""Results appear whole or not at all: written under a temporary name, then renamed."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from na64ana.errors import OutputError
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary path beside `path`, renamed to it when the block ends without an error.
+
+    Raises
+    ------
+    OutputError
+        If the file exists and `overwrite` is false, or the folder cannot be written.
+    """
+    if path.exists() and not overwrite:
+        msg = f"{path}: exists already; choose another folder or say --overwrite"
+        raise OutputError(msg)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+        os.close(handle)
+        temporary = Path(name)
+    except OSError as error:
+        msg = f"{path.parent}: cannot be written ({error.strerror}); choose another folder"
+        raise OutputError(msg) from error
+    try:
+        yield temporary
+        # mkstemp makes files that only their owner can read.
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        msg = f"{path}: cannot be written ({error.strerror or error})"
+        raise OutputError(msg) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_files(
+    folder: Path, names: Iterable[str], *, overwrite: bool = False
+) -> Iterator[Path]:
+    """Give an empty folder to write files in, moved to `folder` when the block ends well.
+
+    Nothing appears in `folder` if the block raises. The check comes first, so that a long
+    calculation inside the block does not end at a folder that cannot be written.
+
+    Raises
+    ------
+    OutputError
+        If one of `names` exists and `overwrite` is false, or the folder cannot be written.
+    """
+    existing = [folder / name for name in names if (folder / name).exists()]
+    if existing and not overwrite:
+        msg = f"{existing[0]}: exists already; choose another folder or say --overwrite"
+        raise OutputError(msg)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        staging = tempfile.TemporaryDirectory(dir=folder, prefix=".na64ana-")
+    except OSError as error:
+        msg = f"{folder}: cannot be written ({error.strerror}); choose another folder"
+        raise OutputError(msg) from error
+    with staging as name:
+        yield Path(name)
+        try:
+            for file in sorted(Path(name).iterdir()):
+                file.replace(folder / file.name)
+        except OSError as error:
+            msg = f"{folder}: cannot be written ({error.strerror})"
+            raise OutputError(msg) from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

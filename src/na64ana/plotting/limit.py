@@ -1,0 +1,64 @@
+"""The exclusion curve."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+
+from na64ana.config.reference import ReferenceCurve
+from na64ana.plotting.style import BLACK, BLUE, INNER_BAND, ORANGE, OUTER_BAND
+from na64ana.stats.curve import LimitCurve
+
+
+def plot_limit(
+    curve: LimitCurve,
+    ax: Axes,
+    *,
+    asymptotic: LimitCurve | None = None,
+    references: Sequence[ReferenceCurve] = (),
+    title: str = "",
+) -> Axes:
+    """Draw observed and expected limits on epsilon against the mass of the A'.
+
+    Parameters
+    ----------
+    curve : LimitCurve
+        The headline; without an observed limit only the expected one is drawn.
+    ax : Axes
+        Where to draw.
+    asymptotic : LimitCurve or None
+        A second curve by the asymptotic method.
+    references : sequence of ReferenceCurve
+        Published points, drawn as markers.
+    title : str
+        What the curve was made from.
+
+    Returns
+    -------
+    Axes
+    """
+    masses, expected = curve.masses, curve.expected
+    ax.fill_between(
+        masses, expected[:, 0], expected[:, 4], color=OUTER_BAND, lw=0, label=r"expected $\pm2\sigma$"
+    )
+    ax.fill_between(
+        masses, expected[:, 1], expected[:, 3], color=INNER_BAND, lw=0, label=r"expected $\pm1\sigma$"
+    )
+    ax.plot(masses, expected[:, 2], color=BLUE, ls="--", label="expected median")
+    if asymptotic is not None and asymptotic.observed is not None:
+        ax.plot(masses, asymptotic.observed, color=BLUE, ls=":", label="observed, asymptotic")
+    if curve.observed is not None:
+        ax.plot(masses, curve.observed, color=BLACK, lw=2, label=f"observed, {curve.method}")
+    for reference in references:
+        mass, epsilon = zip(*reference.points, strict=True)
+        ax.plot(mass, epsilon, "D", color=ORANGE, ms=6, label=reference.label)
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlim=(masses[0], masses[-1]),
+        xlabel=r"$m_{A'}$ [GeV]",
+        ylabel=r"mixing strength $\epsilon$",
+    )
+    level = f"{100 * curve.confidence_level:g} % CL upper limit"
+    ax.legend(loc="upper left", title=f"$A'\\to$ invisible, {level}", alignment="left")
+    ax.text(0.97, 0.04, title, transform=ax.transAxes, ha="right", va="bottom")
+    return ax

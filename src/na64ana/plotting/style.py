@@ -1,0 +1,38 @@
+"""One look for all figures: readable in print and on a projector, colour-blind safe."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+#: Okabe and Ito's palette, distinguishable with any colour vision.
+BLUE, ORANGE, GREEN, PURPLE, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000"
+#: Inner and outer band of expected limits.
+INNER_BAND, OUTER_BAND = "#8FB8DE", "#D3E2F2"
+
+_RC: dict[str, Any] = {
+    "font.size": 12,
+    "axes.labelsize": 14,
+    "axes.grid": False,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "xtick.minor.visible": True,
+    "ytick.minor.visible": True,
+    "legend.frameon": False,
+    "legend.fontsize": 11,
+    "figure.constrained_layout.use": True,
+}
+
+
+@contextmanager
+def figure(path: Path, width: float, height: float) -> Iterator[Figure]:
+    """Give a figure of a size in inches, and save it as PNG to `path` at the end."""
+    with mpl.rc_context(_RC):
+        fig = Figure(figsize=(width, height))
+        yield fig
+        fig.savefig(path, dpi=160, format="png", metadata={"Software": "na64ana"})

@@ -1,0 +1,1 @@
+"""Run processors over event files, and account for every file and electron on target."""

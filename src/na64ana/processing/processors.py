@@ -1,0 +1,68 @@
+"""Load a processor from its file."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+import cloudpickle
+
+from na64ana.config import Config
+from na64ana.config.shipped import shipped_path
+from na64ana.errors import ConfigError
+from na64ana.tally.tally import Tally
+
+
+class TallyProcessor(Protocol):
+    """What a processor offers: its columns, and the tally of a chunk of events."""
+
+    def columns(self, period: str) -> tuple[str, ...]:
+        """Return the branches that `process` reads for a period."""
+
+    def process(self, events: Any) -> dict[str, Tally]:
+        """Return the tally of a chunk, by period."""
+
+
+def processor_path(name: str) -> Path:
+    """Return the file of a shipped processor, for example ``"invisible"``."""
+    return shipped_path("processors") / f"{name}.py"
+
+
+def load_processor(path: Path, config: Config, *, blinded: bool) -> TallyProcessor:
+    """Load the class ``Processor`` of a file and make an instance.
+
+    The code of the file is executed: load only what the user named.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such file, it cannot be executed, or it has no class ``Processor``.
+    """
+    if not path.is_file():
+        msg = f"{path}: no such processor; give a Python file with a class Processor"
+        raise ConfigError(msg)
+    module = _load_module(path)
+    if not hasattr(module, "Processor"):
+        msg = f"{path}: has no class Processor; name the class so"
+        raise ConfigError(msg)
+    processor: TallyProcessor = module.Processor(config, blinded=blinded)
+    return processor
+
+
+def _load_module(path: Path) -> ModuleType:
+    name = f"na64ana_processor_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        msg = f"{path}: is no Python file; give one with a class Processor"
+        raise ConfigError(msg)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        msg = f"{path}: cannot be executed: {error!r}"
+        raise ConfigError(msg) from error
+    # The module is unknown to worker processes, so it travels with the task.
+    cloudpickle.register_pickle_by_value(module)
+    return module

@@ -1,0 +1,178 @@
+"""Process event files with coffea, and prove that all of them were read."""
+
+import contextlib
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import coffea.util
+from coffea.processor import FuturesExecutor, IterativeExecutor, Runner
+from coffea.processor.executor import WorkItem
+
+from na64ana.config import Config
+from na64ana.errors import DataError, IncompleteDataError
+from na64ana.io.format import TREE
+from na64ana.io.reading import EventFile, open_event_file
+from na64ana.io.schema import NA64Schema
+from na64ana.io.writing import BASKET_SIZE
+from na64ana.processing.processors import TallyProcessor
+from na64ana.tally.tally import Tally
+
+#: Events per task: a multiple of the basket, so that no basket is decompressed twice.
+CHUNK_SIZE = 5 * BASKET_SIZE
+#: Relative difference of processed and declared electrons on target that is rounding.
+EOT_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class ProcessedRun:
+    """Tallies by period, and the files that they were made from."""
+
+    tallies: dict[str, Tally]
+    files: dict[str, tuple[EventFile, ...]]
+
+    def prescales(self) -> dict[str, dict[str, int]]:
+        """Return the prescaled classes and their factors, by period."""
+        return {
+            period: {k: v for file in files for k, v in file.metadata.prescale.items()}
+            for period, files in self.files.items()
+            if any(file.metadata.prescale for file in files)
+        }
+
+
+def open_files(
+    paths: Mapping[str, Iterable[Path]], config: Config, processor: TallyProcessor
+) -> dict[str, tuple[EventFile, ...]]:
+    """Open the files of each period and check them, before any event is processed.
+
+    Raises
+    ------
+    DataError
+        As `open_event_file`; also for a file that is listed twice, under whatever name.
+    IncompleteDataError
+        If the files of a period do not add up to its declared electrons on target.
+    """
+    files: dict[str, tuple[EventFile, ...]] = {}
+    seen: dict[bytes, Path] = {}
+    for period, listed in paths.items():
+        columns = processor.columns(period)
+        files[period] = tuple(
+            open_event_file(path, period=period, branches=columns) for path in listed
+        )
+        for file in files[period]:
+            if file.uuid in seen:
+                msg = f"{file.path}: is the same file as {seen[file.uuid]}; list it once"
+                raise DataError(msg)
+            seen[file.uuid] = file.path
+        _check_eot(period, files[period], config)
+    return files
+
+
+def process(
+    files: Mapping[str, tuple[EventFile, ...]],
+    processor: TallyProcessor,
+    *,
+    workers: int = 1,
+    chunk_size: int = CHUNK_SIZE,
+) -> ProcessedRun:
+    """Run a processor over opened files.
+
+    Parameters
+    ----------
+    files : mapping of str to tuple of EventFile
+        From `open_files`.
+    processor : TallyProcessor
+        From `load_processor`.
+    workers : int
+        1 works in this process; more are worker processes. The result is the same.
+    chunk_size : int
+        Events per task; the result is the same.
+
+    Raises
+    ------
+    DataError
+        If a file breaks while it is read.
+    IncompleteDataError
+        If not every event of every file was read exactly once.
+    """
+    items = [
+        item
+        for period, opened in files.items()
+        for file in opened
+        for item in _work_items(period, file, processor.columns(period), chunk_size)
+    ]
+    executor = (
+        IterativeExecutor(status=False, retries=0)
+        if workers == 1
+        else FuturesExecutor(status=False, retries=0, workers=workers)
+    )
+    runner = Runner(executor, schema=NA64Schema, metadata_cache={})
+    try:
+        with _silence():
+            result = runner.run(items, processor)
+    except Exception as error:  # coffea wraps whatever went wrong in a plain Exception
+        raise _explain(error, items) from error
+    run = ProcessedRun({period: result["out"][period] for period in files}, dict(files))
+    _check_entries(run)
+    return run
+
+
+def _work_items(
+    period: str, file: EventFile, columns: Iterable[str], chunk_size: int
+) -> Iterator[WorkItem]:
+    """Yield the tasks of a file; a file without events is one empty task."""
+    entries = file.metadata.entries
+    for start in range(0, max(entries, 1), chunk_size):
+        stop = min(start + chunk_size, entries)
+        yield WorkItem(
+            period, str(file.path), TREE, start, stop, file.uuid, {}, frozenset(columns)
+        )
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keep coffea's progress bars and traceback printouts off the terminal."""
+    quiet, coffea.util.coffea_console.quiet = coffea.util.coffea_console.quiet, True
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        coffea.util.coffea_console.quiet = quiet
+
+
+def _explain(error: Exception, items: Iterable[WorkItem]) -> Exception:
+    """Turn coffea's exception into one line, if a file is to blame; else give it back."""
+    text = str(error)
+    blamed = [item.filename for item in items if item.filename in text]
+    reading = text.startswith(("Failed to open file", "Failed creating nanoevents"))
+    if not blamed or not reading:
+        return error
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+    return DataError(f"{blamed[0]}: damaged ({reason}); make or copy it again")
+
+
+def _check_eot(period: str, files: tuple[EventFile, ...], config: Config) -> None:
+    found, declared = sum(file.metadata.eot for file in files), config.periods[period].eot
+    if abs(found - declared) > EOT_TOLERANCE * declared:
+        msg = (
+            f"period {period}: the files hold {found:.4g} EOT, datasets.yaml declares "
+            f"{declared:.4g}; add the missing files or correct periods.{period}.eot"
+        )
+        raise IncompleteDataError(msg)
+
+
+def _check_entries(run: ProcessedRun) -> None:
+    for period, files in run.files.items():
+        read = run.tallies[period].entries_read
+        wanted = {file.uuid_text: file for file in files}
+        for identity, file in wanted.items():
+            if read.get(identity, 0) != file.metadata.entries:
+                msg = (
+                    f"{file.path}: {read.get(identity, 0)} of {file.metadata.entries} events "
+                    "were read; run again"
+                )
+                raise IncompleteDataError(msg)

@@ -1,0 +1,1 @@
+"""Signal yield per electron on target, from first principles."""

@@ -1,0 +1,122 @@
+"""Dark photons per electron on target with more than a given missing energy."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.interpolate import PchipInterpolator
+
+from na64ana.constants import GEV2_TO_CM2
+from na64ana.errors import ModelError
+from na64ana.signal.bremsstrahlung import differential_cross_section
+from na64ana.signal.shower import LEAST_FRACTION, electron_track_lengths
+from na64ana.signal.target import ECAL, Target
+
+Floats = npt.NDArray[np.float64]
+
+#: Energies at which the cross section is computed, denser towards the threshold, where the spike
+#: of the spectrum at x = 1 makes it rise steeply; in between it is interpolated.
+_N_ENERGIES = 10
+
+
+@dataclass(frozen=True)
+class YieldCurve:
+    """Yields per electron on target for epsilon = 1; they scale with epsilon squared.
+
+    Attributes
+    ----------
+    masses : array (n,)
+        Masses of the A' [GeV].
+    yields : array (n,)
+        A' from bremsstrahlung per electron on target with E_A' above `e_miss_min`.
+    e_miss_min : float
+        Least missing energy [GeV].
+    """
+
+    masses: Floats
+    yields: Floats
+    e_miss_min: float
+
+
+def compute_yields(
+    masses: Sequence[float] | Floats,
+    *,
+    beam_energy: float,
+    e_miss_min: float,
+    target: Target = ECAL,
+) -> YieldCurve:
+    """Compute the yield of A' bremsstrahlung (UFN 191 (2021) 1361, eq. 48, corrected for X0).
+
+    n(m) = N/X0 int dE [T_-(E) + T_+(E)] sigma(E, E_A' > e_miss_min), exact tree level.
+
+    Parameters
+    ----------
+    masses : sequence of float
+        Masses of the A' [GeV].
+    beam_energy : float
+        Energy of the beam electron [GeV].
+    e_miss_min : float
+        Least energy of the A' [GeV].
+    target : Target
+        The dump.
+
+    Raises
+    ------
+    ModelError
+        If a mass lies outside the range of the cross section, or the threshold is not one of the shower
+        model.
+    """
+    _check_threshold(e_miss_min, beam_energy)
+    energy, length = electron_track_lengths(e_miss_min, beam_energy)
+    steps = np.linspace(0.0, 1.0, _N_ENERGIES + 1)[1:] ** 2
+    nodes = e_miss_min + (beam_energy - e_miss_min) * steps
+    values = []
+    for mass in masses:
+        sigma = [
+            differential_cross_section(mass, e, target, x_min=e_miss_min / e)[1].sum()
+            for e in nodes
+        ]
+        above = PchipInterpolator([e_miss_min, *nodes], [0.0, *sigma])
+        values.append(float((length * above(energy)).sum()))
+    yields = np.array(values) * target.nuclei_per_x0 * GEV2_TO_CM2
+    return YieldCurve(np.asarray(masses, float), yields, e_miss_min)
+
+
+def sample_e_ap(
+    rng: np.random.Generator,
+    n: int,
+    mass: float,
+    *,
+    beam_energy: float,
+    e_miss_min: float,
+    target: Target = ECAL,
+) -> Floats:
+    """Draw energies [GeV] of dark photons of one mass, above `e_miss_min`.
+
+    The spectrum is that of `compute_yields`: cross section in x weighted with track length.
+
+    Returns
+    -------
+    array (n,)
+    """
+    _check_threshold(e_miss_min, beam_energy)
+    energy, length = electron_track_lengths(e_miss_min, beam_energy, n=25)
+    spectra = [
+        differential_cross_section(mass, e, target, x_min=e_miss_min / e) for e in energy
+    ]
+    e_ap = np.concatenate([x * e for (x, _), e in zip(spectra, energy, strict=True)])
+    weight = np.concatenate([sigma * t for (_, sigma), t in zip(spectra, length, strict=True)])
+    order = np.argsort(e_ap)
+    cumulative = np.cumsum(weight[order])
+    return np.interp(rng.random(n) * cumulative[-1], cumulative, e_ap[order])
+
+
+def _check_threshold(e_miss_min: float, beam_energy: float) -> None:
+    lowest = LEAST_FRACTION * beam_energy
+    if not lowest <= e_miss_min < beam_energy:
+        msg = (
+            f"missing energy above {e_miss_min:g} GeV: the threshold must lie between "
+            f"{lowest:g} and {beam_energy:g} GeV, where the shower model holds"
+        )
+        raise ModelError(msg)

@@ -1,0 +1,1 @@
+"""A fast detector simulation that writes event files."""

@@ -1,0 +1,1 @@
+"""The likelihood and its limits: numbers in, frozen result objects out."""

@@ -1,0 +1,101 @@
+"""From limits on events to limits on epsilon, over a grid of masses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from na64ana.errors import LimitError
+from na64ana.stats import marginalised, workspace
+from na64ana.stats.model import CountingModel, EventLimit, Method
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LimitCurve:
+    """Upper limits on epsilon.
+
+    Attributes
+    ----------
+    method, confidence_level
+        As in `EventLimit`.
+    masses : array (n,)
+        Masses of the A' [GeV].
+    epsilon_0 : array (n,)
+        The epsilon that gives one signal event in all channels together.
+    event_limits : tuple of EventLimit
+        The limit on events at each mass.
+    """
+
+    method: Method
+    confidence_level: float
+    masses: Floats
+    epsilon_0: Floats
+    event_limits: tuple[EventLimit, ...]
+
+    @property
+    def observed(self) -> Floats | None:
+        """Observed limits on epsilon ``(n,)``; None while the box is closed."""
+        events = [limit.observed for limit in self.event_limits if limit.observed is not None]
+        if len(events) < len(self.masses):
+            return None
+        return np.asarray(self.epsilon_0 * np.sqrt(events))
+
+    @property
+    def expected(self) -> Floats:
+        """Limits on epsilon ``(n, 5)`` expected without a signal, at -2 to 2 sigma."""
+        events = np.array([limit.expected for limit in self.event_limits])
+        return np.asarray(self.epsilon_0[:, None] * np.sqrt(events))
+
+
+def compute_event_limit(
+    model: CountingModel, confidence_level: float, method: Method
+) -> EventLimit:
+    """Compute a limit on events by the method named; raises `LimitError`."""
+    if method == "asymptotic":
+        return workspace.compute_asymptotic_limit(model, confidence_level)
+    return marginalised.compute_limit(model, confidence_level)
+
+
+def compute_curve(
+    masses: Sequence[float] | Floats,
+    models: Sequence[CountingModel],
+    confidence_level: float,
+    method: Method,
+) -> LimitCurve:
+    """Compute limits on epsilon for one model per mass.
+
+    Parameters
+    ----------
+    masses : sequence of float
+        Masses of the A' [GeV].
+    models : sequence of CountingModel
+        One per mass, with the signal of epsilon = 1. They may differ in the signal only.
+    confidence_level : float
+    method : {"marginalised", "asymptotic"}
+
+    Raises
+    ------
+    LimitError
+        If a model has no signal or its limit cannot be computed.
+    """
+    # A limit on events knows of the mass only through the share of each channel in the signal.
+    by_shares: dict[tuple[float, ...], EventLimit] = {}
+    limits = []
+    for mass, model in zip(masses, models, strict=True):
+        if not model.signal > 0:
+            msg = f"no signal is expected at {mass:g} GeV for any epsilon"
+            raise LimitError(msg)
+        shares = tuple(round(c.signal.events / model.signal, 6) for c in model.channels)
+        if shares not in by_shares:
+            by_shares[shares] = compute_event_limit(model, confidence_level, method)
+        limits.append(by_shares[shares])
+    return LimitCurve(
+        method=method,
+        confidence_level=confidence_level,
+        masses=np.asarray(masses, float),
+        epsilon_0=np.array([model.signal for model in models]) ** -0.5,
+        event_limits=tuple(limits),
+    )

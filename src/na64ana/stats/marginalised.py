@@ -1,0 +1,193 @@
+"""CLs with nuisance parameters averaged over, by an exact sum over outcomes.
+
+The method of Cousins and Highland (NIM A 320 (1992) 331) with the ordering of Junk (NIM A 434
+(1999) 435): outcomes, the counts of all channels, are ordered by
+Q = sum_i n_i ln(1 + mu s_i / b_i) with nominal s and b; CLs+b and CLb are the probabilities of an
+outcome with Q no larger than the observed one, Poisson probabilities averaged over the
+log-normal errors; CLs = CLs+b / CLb. For zero observed events in all channels this is
+E[exp(-s-b)] / E[exp(-b)], and without errors exp(-s): 2.303 events at 90 %, exactly.
+"""
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import brentq
+from scipy.special import gammaln, ndtr
+from scipy.stats import norm, qmc
+
+from na64ana.errors import LimitError
+from na64ana.stats.model import CountingModel, EventLimit, Sample
+
+Floats = npt.NDArray[np.float64]
+
+#: Points of the quasi-random average over nuisance parameters (a power of two), and their seed.
+N_DRAWS = 512
+SEED = 20231017
+#: Outcomes are enumerated until the rest has at most this probability without a signal, or there
+#: are this many. The rest counts as more signal-like than any outcome that was enumerated.
+TAIL = 1e-4
+MAX_OUTCOMES = 60_000
+#: Outcomes whose Q differs by less are ties.
+TIE = 1e-9
+
+
+@dataclass(frozen=True)
+class _Ensemble:
+    """Nominal and drawn rates: arrays ``(channels,)`` and ``(draws, channels)``; outcomes."""
+
+    signal: Floats
+    background: Floats
+    signals: Floats
+    backgrounds: Floats
+    outcomes: Floats
+
+    def weights(self, mu: float, chosen: npt.NDArray[np.intp]) -> Floats:
+        """Return the marginal probability of the chosen outcomes."""
+        rates = mu * self.signals + self.backgrounds
+        log_rates, total = np.log(rates).T, rates.sum(axis=1)
+        blocks = []
+        for start in range(0, len(chosen), 4096):  # bounds the memory
+            counts = self.outcomes[chosen[start : start + 4096]]
+            log_p = counts @ log_rates - total - gammaln(counts + 1).sum(axis=1)[:, None]
+            blocks.append(np.exp(log_p).mean(axis=1))
+        return np.concatenate(blocks)
+
+    def ordering(self, mu: float) -> Floats:
+        """Return Q of every outcome."""
+        return np.asarray(self.outcomes @ np.log1p(mu * self.signal / self.background))
+
+
+def compute_limit(model: CountingModel, confidence_level: float) -> EventLimit:
+    """Compute observed and expected limits on the signal events.
+
+    Parameters
+    ----------
+    model : CountingModel
+        Any scale of the signal; the limit counts the events of all channels.
+    confidence_level : float
+        For example 0.9.
+
+    Returns
+    -------
+    EventLimit
+        An expected limit is infinite where data that extreme lie beyond the sum over outcomes.
+
+    Raises
+    ------
+    LimitError
+        If there is no signal, or too many observed events for the sum over outcomes.
+    """
+    if not 0 < model.signal < math.inf:
+        msg = "the model has no signal, so nothing is excluded"
+        raise LimitError(msg)
+    unit = model.scaled(1 / model.signal)
+    sensitive = CountingModel(tuple(c for c in unit.channels if c.signal.events > 0))
+    ensemble = _make_ensemble(sensitive)
+    everything = np.arange(len(ensemble.outcomes))
+    without_signal = ensemble.weights(0.0, everything)
+    log_alpha = math.log(1 - confidence_level)
+
+    def log_cls(mu: float, q: Floats, threshold: float) -> float:
+        below = np.flatnonzero(q <= threshold + TIE)
+        return math.log(ensemble.weights(mu, below).sum() / without_signal[below].sum())
+
+    def at_outcome(mu: float, index: int) -> float:
+        q = ensemble.ordering(mu)
+        return log_cls(mu, q, q[index]) - log_alpha
+
+    def at_quantile(mu: float, probability: float) -> float:
+        # The limit is below mu for as many outcomes as have CLs(mu) below 1 - CL, and CLs grows
+        # with Q: at the wanted quantile of the limit, the same quantile of Q has CLs = 1 - CL.
+        q = ensemble.ordering(mu)
+        order = np.argsort(q, kind="stable")
+        place = np.searchsorted(np.cumsum(without_signal[order]), probability * (1 - 1e-12))
+        return log_cls(mu, q, q[order[place]]) - log_alpha
+
+    observed = sensitive.observed
+    reached = without_signal.sum()
+    expected = [
+        _root(lambda mu, p=p: at_quantile(mu, p)) if p < reached else math.inf
+        for p in map(float, ndtr(np.arange(-2, 3)))
+    ]
+    return EventLimit(
+        method="marginalised",
+        confidence_level=confidence_level,
+        observed=None
+        if observed is None
+        else _root(lambda mu: at_outcome(mu, _index(ensemble, observed))),
+        expected=(expected[0], expected[1], expected[2], expected[3], expected[4]),
+    )
+
+
+def _root(excess: Callable[[float], float]) -> float:
+    """Return where a falling function of the signal crosses zero."""
+    low, high = 1e-3, 2.0
+    while excess(high) > 0:
+        low, high = high, 2 * high
+        if high > 1e6:
+            msg = "CLs stays above 1 - CL for any signal; check the errors of the signal"
+            raise LimitError(msg)
+    return float(brentq(excess, low, high, xtol=1e-7, rtol=1e-8))
+
+
+def _make_ensemble(model: CountingModel) -> _Ensemble:
+    parameters = model.parameters
+    normal = np.zeros((1, 0))
+    if parameters:
+        sobol = qmc.Sobol(len(parameters), rng=SEED)
+        normal = np.asarray(norm.ppf(sobol.random(N_DRAWS)))
+    pulls = dict(zip(parameters, normal.T, strict=True))
+
+    def draw(sample: Sample) -> Floats:
+        logs = np.zeros(len(normal))
+        for name, (down, up) in sample.factors.items():
+            pull = pulls[name]
+            logs += np.where(pull > 0, pull * np.log(up), -pull * np.log(down))
+        return np.asarray(sample.events * np.exp(logs))
+
+    channels = model.channels
+    signals = np.stack([draw(c.signal) for c in channels], axis=1)
+    backgrounds = np.stack([sum(map(draw, c.backgrounds), np.zeros(1)) for c in channels], axis=1)
+    return _Ensemble(
+        signal=np.array([c.signal.events for c in channels]),
+        background=np.array([c.background for c in channels]),
+        signals=signals,
+        backgrounds=backgrounds,
+        outcomes=_enumerate(backgrounds, model.observed),
+    )
+
+
+def _enumerate(backgrounds: Floats, observed: tuple[int, ...] | None) -> Floats:
+    """Return all outcomes ``(outcomes, channels)`` up to a total number of events."""
+    n_channels = backgrounds.shape[1]
+    totals = backgrounds.sum(axis=1)
+    n_max = sum(observed or ()) + 3
+    while (
+        _tail(totals, n_max) > TAIL
+        and math.comb(n_max + 1 + n_channels, n_channels) <= MAX_OUTCOMES
+    ):
+        n_max += 1
+    if math.comb(n_max + n_channels, n_channels) > MAX_OUTCOMES:
+        msg = (
+            f"{sum(observed or ())} observed events in {n_channels} channels are too many for "
+            "the sum over outcomes"
+        )
+        raise LimitError(msg)
+    # Stars and bars: the gaps between `n_channels` bars among n_max + n_channels places.
+    bars = np.array(list(itertools.combinations(range(n_max + n_channels), n_channels)))
+    return np.diff(bars, axis=1, prepend=-1).astype(float) - 1
+
+
+def _tail(totals: Floats, n_max: int) -> float:
+    """Return the probability of more than `n_max` events without a signal."""
+    n = np.arange(n_max + 1)
+    log_p = n * np.log(totals)[:, None] - totals[:, None] - gammaln(n + 1)
+    return 1.0 - float(np.exp(log_p).sum(axis=1).mean())
+
+
+def _index(ensemble: _Ensemble, observed: tuple[int, ...]) -> int:
+    return int(np.flatnonzero((ensemble.outcomes == observed).all(axis=1))[0])

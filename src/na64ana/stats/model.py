@@ -1,0 +1,129 @@
+"""A counting experiment: one box per period, log-normal errors."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from na64ana.errors import LimitError
+
+
+def symmetric(relative_error: float) -> tuple[float, float]:
+    """Return the log-normal factors of a relative error: 0.1 gives (1/1.1, 1.1)."""
+    return 1 / (1 + relative_error), 1 + relative_error
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Expected events of a process in one channel.
+
+    `factors` are log-normal errors by parameter: what one standard deviation down or up
+    multiplies the events by.
+    """
+
+    name: str
+    events: float
+    factors: dict[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Channel:
+    """The signal box of one period; `observed` is None while it is closed."""
+
+    name: str
+    observed: int | None
+    signal: Sample
+    backgrounds: tuple[Sample, ...]
+
+    @property
+    def background(self) -> float:
+        """Nominal background events."""
+        return sum(sample.events for sample in self.backgrounds)
+
+
+@dataclass(frozen=True)
+class CountingModel:
+    """All channels. The signal is that of mu = 1; `scaled` makes it one event in total.
+
+    Raises
+    ------
+    LimitError
+        If a channel is named twice, lacks a background, or has a negative number or a factor
+        that is not above zero.
+    """
+
+    channels: tuple[Channel, ...]
+
+    def __post_init__(self) -> None:
+        names = [channel.name for channel in self.channels]
+        if len(set(names)) != len(names) or not names:
+            msg = f"channels must have different names and be at least one, not {names}"
+            raise LimitError(msg)
+        for channel in self.channels:
+            if not channel.backgrounds or not 0 < channel.background < float("inf"):
+                msg = f"{channel.name}: the expected background must be more than zero"
+                raise LimitError(msg)
+            for sample in (channel.signal, *channel.backgrounds):
+                if not 0 <= sample.events < float("inf"):
+                    msg = f"{channel.name}, {sample.name}: {sample.events} expected events"
+                    raise LimitError(msg)
+                if any(not 0 < f < float("inf") for pair in sample.factors.values() for f in pair):
+                    msg = f"{channel.name}, {sample.name}: log-normal factors must be positive"
+                    raise LimitError(msg)
+            if channel.observed is not None and channel.observed < 0:
+                msg = f"{channel.name}: {channel.observed} observed events"
+                raise LimitError(msg)
+
+    @property
+    def signal(self) -> float:
+        """Signal events of all channels at mu = 1."""
+        return sum(channel.signal.events for channel in self.channels)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of all nuisance parameters, sorted."""
+        samples = [s for c in self.channels for s in (c.signal, *c.backgrounds)]
+        return tuple(sorted({name for sample in samples for name in sample.factors}))
+
+    @property
+    def observed(self) -> tuple[int, ...] | None:
+        """Observed events by channel; None if any box is closed."""
+        counts = tuple(c.observed for c in self.channels if c.observed is not None)
+        return counts if len(counts) == len(self.channels) else None
+
+    def scaled(self, factor: float) -> "CountingModel":
+        """Return the model with the signal multiplied by `factor`."""
+        return CountingModel(
+            tuple(
+                Channel(
+                    c.name,
+                    c.observed,
+                    Sample(c.signal.name, c.signal.events * factor, c.signal.factors),
+                    c.backgrounds,
+                )
+                for c in self.channels
+            )
+        )
+
+
+Method = Literal["marginalised", "asymptotic"]
+
+
+@dataclass(frozen=True)
+class EventLimit:
+    """Upper limit on the signal events of all channels together.
+
+    Attributes
+    ----------
+    method : str
+        ``marginalised`` or ``asymptotic``.
+    confidence_level : float
+        For example 0.9.
+    observed : float or None
+        Observed limit; None while the box is closed.
+    expected : tuple of five floats
+        Limits that data without a signal give at -2, -1, 0, 1, 2 standard deviations.
+    """
+
+    method: Method
+    confidence_level: float
+    observed: float | None
+    expected: tuple[float, float, float, float, float]

@@ -1,0 +1,29 @@
+"""One place that names channels and nuisance parameters (DESIGN: names)."""
+
+import re
+
+#: The parameter of interest, (epsilon / epsilon_0)^2.
+POI = "mu"
+#: Relative error of the A' yield and of the electrons on target, common to all periods.
+YIELD = "yield_signal"
+EOT = "eot"
+
+
+def channel(period: str) -> str:
+    """Return the name of the channel of a period."""
+    return f"period_{_plain(period)}"
+
+
+def efficiency(cut: str, period: str) -> str:
+    """Return the name of an efficiency error of one period."""
+    return f"eff_{cut}_{_plain(period)}"
+
+
+def background(source: str, scope: str) -> str:
+    """Return the name of a background error, common to what lies in `scope`."""
+    return f"bkg_{source}_{_plain(scope)}"
+
+
+def _plain(text: str) -> str:
+    """Replace what pyhf's patch sets do not take in a name."""
+    return re.sub(r"[^A-Za-z0-9_]", "_", text)

@@ -1,0 +1,81 @@
+"""The pyhf workspace of a counting model, and the asymptotic limit that pyhf gives for it."""
+
+from typing import Any
+
+import pyhf
+from pyhf.infer.intervals.upper_limits import toms748_scan
+
+from na64ana.errors import LimitError
+from na64ana.stats import names
+from na64ana.stats.model import CountingModel, EventLimit, Sample
+
+
+def make_workspace(model: CountingModel) -> dict[str, Any]:
+    """Return a pyhf workspace: a channel per period, one bin, log-normal nuisances.
+
+    The parameter of interest is mu = (epsilon/epsilon_0)^2. The observation of a closed box is
+    its expected background. Valid against pyhf's schema.
+    """
+    channels, observations = [], []
+    for channel in model.channels:
+        signal = _sample(channel.signal)
+        signal["modifiers"].append({"name": names.POI, "type": "normfactor", "data": None})
+        backgrounds = [_sample(sample) for sample in channel.backgrounds]
+        channels.append({"name": channel.name, "samples": [signal, *backgrounds]})
+        count = channel.background if channel.observed is None else float(channel.observed)
+        observations.append({"name": channel.name, "data": [count]})
+    upper = 5.0 * (sum(o["data"][0] for o in observations) + 5.0) / max(model.signal, 1e-12)
+    poi = {"name": names.POI, "inits": [min(1.0, upper)], "bounds": [[0.0, upper]]}
+    workspace = {
+        "version": "1.0.0",
+        "channels": channels,
+        "observations": observations,
+        "measurements": [
+            {"name": "epsilon_squared", "config": {"poi": names.POI, "parameters": [poi]}}
+        ],
+    }
+    pyhf.schema.validate(workspace, "workspace.json")
+    return workspace
+
+
+def compute_asymptotic_limit(model: CountingModel, confidence_level: float) -> EventLimit:
+    """Compute the limit of the letter: CLs with q-tilde in the asymptotic approximation.
+
+    Raises
+    ------
+    LimitError
+        If there is no signal, or no root is found.
+
+    Notes
+    -----
+    For fewer than about ten background events this excludes too much; for comparison only.
+    """
+    if not model.signal > 0:
+        msg = "the model has no signal, so nothing is excluded"
+        raise LimitError(msg)
+    unit = model.scaled(1 / model.signal)
+    workspace = pyhf.Workspace(make_workspace(unit))
+    pdf = workspace.model()
+    data = workspace.data(pdf)
+    high = pdf.config.suggested_bounds()[pdf.config.poi_index][1]
+    try:
+        observed, expected = toms748_scan(
+            data, pdf, 0.05, high, level=1 - confidence_level, rtol=1e-6
+        )
+    except (ValueError, RuntimeError, pyhf.exceptions.FailedMinimization) as error:
+        msg = f"the asymptotic limit was not found ({error}); use --method marginalised"
+        raise LimitError(msg) from error
+    return EventLimit(
+        method="asymptotic",
+        confidence_level=confidence_level,
+        observed=None if unit.observed is None else float(observed),
+        expected=tuple(map(float, expected)),  # type: ignore[arg-type]  # always five
+    )
+
+
+def _sample(sample: Sample) -> dict[str, Any]:
+    modifiers = [
+        {"name": name, "type": "normsys", "data": {"hi": up, "lo": down}}
+        for name, (down, up) in sample.factors.items()
+    ]
+    return {"name": sample.name, "data": [sample.events], "modifiers": modifiers}

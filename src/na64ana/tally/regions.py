@@ -1,0 +1,36 @@
+"""Regions of the (E_ECAL, E_HCAL) plane, and the box that stays closed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Mask = npt.NDArray[np.bool_]
+Energies = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Box:
+    """The signal box: E_ECAL below `e_ecal_max` and E_HCAL below `e_hcal_max` [GeV]."""
+
+    e_ecal_max: float
+    e_hcal_max: float
+
+    def holds(self, e_ecal: Energies, e_hcal: Energies) -> Mask:
+        """Return which events ``(n,)`` lie in the box."""
+        low_ecal = e_ecal < np.float32(self.e_ecal_max)
+        return np.asarray(low_ecal & (e_hcal < np.float32(self.e_hcal_max)))
+
+    def regions(self, e_ecal: Energies, e_hcal: Energies) -> dict[str, Mask]:
+        """Return the masks ``(n,)`` of the named regions.
+
+        `sideband_a` is low E_ECAL with an active HCAL, `sideband_c` E_ECAL above the box with a
+        quiet HCAL (PRL 131 (2023) 161801, Fig. 2).
+        """
+        low_ecal = e_ecal < np.float32(self.e_ecal_max)
+        quiet = e_hcal < np.float32(self.e_hcal_max)
+        return {
+            "signal_box": np.asarray(low_ecal & quiet),
+            "sideband_a": np.asarray(low_ecal & ~quiet),
+            "sideband_c": np.asarray(~low_ecal & quiet),
+        }

@@ -1,0 +1,74 @@
+"""Event files: those of the user, or simulated ones in a cache folder."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import platformdirs
+
+from na64ana.config import Config
+from na64ana.errors import ConfigError, DataError
+from na64ana.io.reading import open_event_file
+from na64ana.simulation.events import simulation_lineage, write_simulated_file
+from na64ana.workflow.progress import Progress
+
+Paths = dict[str, tuple[Path, ...]]
+
+
+def cache_folder() -> Path:
+    """Return the folder of simulated files: $NA64ANA_CACHE, or the user's cache folder."""
+    chosen = os.environ.get("NA64ANA_CACHE")
+    return Path(chosen) if chosen else platformdirs.user_cache_path("na64ana")
+
+
+def listed_files(config: Config, extra: Mapping[str, tuple[Path, ...]]) -> Paths:
+    """Return the files of each period that has any, those in `extra` instead of datasets.yaml's.
+
+    Raises
+    ------
+    ConfigError
+        If `extra` names an unknown period.
+    DataError
+        If a pattern of datasets.yaml matches no file.
+    """
+    for name in extra:
+        if name not in config.periods:
+            msg = f"unknown period {name!r}; datasets.yaml has {', '.join(config.periods)}"
+            raise ConfigError(msg)
+    if extra:
+        return {name: tuple(extra[name]) for name in config.periods if name in extra}
+    found: Paths = {}
+    for name, period in config.periods.items():
+        if period.files:
+            found[name] = tuple(path for pattern in period.files for path in _glob(pattern))
+    return found
+
+
+def simulated_files(config: Config, *, seed: int, progress: Progress) -> Paths:
+    """Return a simulated file per period, made where the cache does not hold it yet."""
+    paths: Paths = {}
+    for done, name in enumerate(config.periods):
+        progress("simulating event files", done, len(config.periods))
+        identity = simulation_lineage(config, name, seed)
+        path = cache_folder() / f"events_{name}_{identity[:16]}.root"
+        if not _is_intact(path, name, identity):
+            write_simulated_file(path, config, name, seed=seed, overwrite=True)
+        paths[name] = (path,)
+    progress("simulating event files", len(config.periods), len(config.periods))
+    return paths
+
+
+def _is_intact(path: Path, period: str, identity: str) -> bool:
+    try:
+        return open_event_file(path, period=period).metadata.lineage == identity
+    except DataError:
+        return False
+
+
+def _glob(pattern: str) -> list[Path]:
+    path = Path(pattern)
+    matches = sorted(path.parent.glob(path.name))
+    if not matches:
+        msg = f"{pattern}: no such file; check the path in datasets.yaml"
+        raise DataError(msg)
+    return matches

@@ -1,0 +1,237 @@
+"""From event files, or from published numbers, to limits on epsilon."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from na64ana.background.extrapolation import Extrapolation, extrapolate
+from na64ana.background.table import (
+    UPSTREAM,
+    BackgroundRow,
+    BackgroundTable,
+    extrapolated_rows,
+    published_rows,
+)
+from na64ana.config import Config
+from na64ana.errors import BackgroundError
+from na64ana.processing.processors import load_processor, processor_path
+from na64ana.processing.run import ProcessedRun, open_files, process
+from na64ana.signal.yields import compute_yields
+from na64ana.stats import names
+from na64ana.stats.curve import LimitCurve, compute_curve
+from na64ana.stats.model import Channel, CountingModel, Sample, symmetric
+from na64ana.workflow.events import Paths
+from na64ana.workflow.progress import Progress, silent
+
+Floats = npt.NDArray[np.float64]
+
+#: Whether the signal box was opened, and why.
+BoxState = Literal["closed", "opened: simulated events", "opened: --unblind", "published"]
+
+
+@dataclass(frozen=True)
+class EventAnalysis:
+    """What the event files gave.
+
+    `blinded` is the run that the background comes from; it was complete before the box was
+    opened. `extrapolations` are the fits of sideband C, by the periods fitted together. `observed` are the events in the box by period, None while it is closed.
+    """
+
+    blinded: ProcessedRun
+    extrapolations: dict[str, Extrapolation]
+    observed: dict[str, int] | None
+
+
+@dataclass(frozen=True)
+class LimitsResult:
+    """All that `na64ana limits` prints, writes and draws.
+
+    `curve` is the headline, `asymptotic` the letter's method on the same models. `models` have
+    the signal of epsilon = 1, one per mass.
+    """
+
+    config: Config
+    periods: tuple[str, ...]
+    box: BoxState
+    background: BackgroundTable
+    models: tuple[CountingModel, ...]
+    curve: LimitCurve
+    asymptotic: LimitCurve
+    events: EventAnalysis | None
+
+
+def limits_from_events(
+    config: Config,
+    paths: Paths,
+    *,
+    unblind: bool,
+    processor: Path | None = None,
+    workers: int = 1,
+    progress: Progress = silent,
+) -> LimitsResult:
+    """Run all steps on event files.
+
+    Parameters
+    ----------
+    config : Config
+    paths : dict of str to tuple of Path
+        Event files by period; periods without files take no part.
+    unblind : bool
+        Whether the box of measured events is opened. That of simulated events always is.
+    processor : Path or None
+        A processor file; the default is the shipped ``invisible.py``.
+    workers : int
+        Worker processes; the result is the same for any number.
+    progress : Progress
+        Told of every step.
+    """
+    source = processor_path("invisible") if processor is None else processor
+    closed = load_processor(source, config, blinded=True)
+    files = open_files(paths, config, closed)
+    progress("selecting events, box closed", 0, 1)
+    run = process(files, closed, workers=workers)
+    progress("selecting events, box closed", 1, 1)
+
+    progress("extrapolating sideband C", 0, 1)
+    table, extrapolations = _background(config, run)
+    progress("extrapolating sideband C", 1, 1)
+
+    simulated = all(file.metadata.simulated for opened in files.values() for file in opened)
+    observed, box = None, "closed"
+    if simulated or unblind:
+        box = "opened: simulated events" if simulated else "opened: --unblind"
+        progress("opening the box", 0, 1)
+        opened_run = process(files, load_processor(source, config, blinded=False), workers=workers)
+        observed = {name: tally.regions["signal_box"] for name, tally in opened_run.tallies.items()}
+        progress("opening the box", 1, 1)
+    events = EventAnalysis(run, extrapolations, observed)
+    return _limits(config, tuple(files), table, observed, box, events, progress)
+
+
+def limits_from_published(config: Config, *, progress: Progress = silent) -> LimitsResult:
+    """Run the last steps on the published backgrounds, efficiencies and observed events."""
+    observed: dict[str, int] = {}
+    for group, members in config.groups().items():
+        # Zero in a group is zero in each of its periods; more cannot be divided.
+        count = config.published[group].observed
+        if count > 0 and len(members) > 1:
+            msg = f"{count} events are published for {group} together, not per period"
+            raise BackgroundError(msg)
+        observed |= dict.fromkeys(members, count)
+    periods = tuple(config.periods)
+    table = BackgroundTable(tuple(row for name in periods for row in published_rows(config, name)))
+    return _limits(config, periods, table, observed, "published", None, progress)
+
+
+def mass_grid(config: Config) -> Floats:
+    """Return the masses of the A' [GeV], equidistant in the logarithm."""
+    low, high = config.signal.mass_min, config.signal.mass_max
+    n = 1 + max(1, round(np.log10(high / low) * config.signal.masses_per_decade))
+    return np.geomspace(low, high, n)
+
+
+def _limits(
+    config: Config,
+    periods: tuple[str, ...],
+    table: BackgroundTable,
+    observed: dict[str, int] | None,
+    box: BoxState,
+    events: EventAnalysis | None,
+    progress: Progress,
+) -> LimitsResult:
+    masses = mass_grid(config)
+    progress("computing signal yields", 0, 1)
+    yields = _yields(config, periods, masses)
+    progress("computing signal yields", 1, 1)
+    models = tuple(
+        _model(config, periods, table, observed, {name: yields[name][i] for name in periods})
+        for i in range(len(masses))
+    )
+    level = config.limits.confidence_level
+    progress("computing limits", 0, 2)
+    curve = compute_curve(masses, models, level, "marginalised")
+    progress("computing limits", 1, 2)
+    asymptotic = compute_curve(masses, models, level, "asymptotic")
+    progress("computing limits", 2, 2)
+    return LimitsResult(config, periods, box, table, models, curve, asymptotic, events)
+
+
+def _background(
+    config: Config, run: ProcessedRun
+) -> tuple[BackgroundTable, dict[str, Extrapolation]]:
+    """Extrapolate sideband C where it has enough events; the rest is published.
+
+    Periods of a group share beam line and HCAL position, so they are fitted together, as long
+    as they have the same box.
+    """
+    alike: dict[tuple[str, float], list[str]] = {}
+    for name in run.tallies:
+        period = config.periods[name]
+        alike.setdefault((period.group, period.e_ecal_max), []).append(name)
+
+    extrapolations: dict[str, Extrapolation] = {}
+    upstream: dict[str, BackgroundRow] = {}
+    for (_, edge), members in alike.items():
+        scope = members[0] if len(members) == 1 else f"{members[0]}-{members[-1]}"
+        energies = {
+            name: [e for e in run.tallies[name].sideband_c if e < config.background.sideband_c_max]
+            for name in members
+        }
+        pooled = [e for values in energies.values() for e in values]
+        if len(pooled) < config.background.n_events_min:
+            continue  # the published number stands in, and its method says so
+        fit = extrapolate(pooled, edge, config.background)
+        extrapolations[scope] = fit
+        counts = {name: len(values) for name, values in energies.items()}
+        upstream |= {row.period: row for row in extrapolated_rows(counts, scope, fit)}
+    rows = [
+        upstream.get(name, row) if row.source == UPSTREAM else row
+        for name in run.tallies
+        for row in published_rows(config, name)
+    ]
+    return BackgroundTable(tuple(rows)), extrapolations
+
+
+def _yields(config: Config, periods: tuple[str, ...], masses: Floats) -> dict[str, Floats]:
+    """Return the yield per electron on target and mass, by period, for epsilon = 1."""
+    by_edge: dict[float, Floats] = {}
+    for name in periods:
+        edge = config.periods[name].e_ecal_max
+        if edge not in by_edge:
+            energy = config.signal.beam_energy
+            threshold = energy - edge
+            curve = compute_yields(masses, beam_energy=energy, e_miss_min=threshold)
+            by_edge[edge] = curve.yields
+    return {name: by_edge[config.periods[name].e_ecal_max] for name in periods}
+
+
+def _model(
+    config: Config,
+    periods: tuple[str, ...],
+    table: BackgroundTable,
+    observed: dict[str, int] | None,
+    yields: dict[str, float],
+) -> CountingModel:
+    """Return the counting model for epsilon = 1."""
+    errors = config.limits
+    common = errors.yield_error**2 + errors.eot_error**2
+    efficiency_error = float(np.sqrt(max(errors.signal_error**2 - common, 0.0)))
+    channels = []
+    for name in periods:
+        period = config.periods[name]
+        factors = {
+            names.YIELD: symmetric(errors.yield_error),
+            names.EOT: symmetric(errors.eot_error),
+            names.efficiency("overall", name): symmetric(efficiency_error),
+        }
+        signal = Sample("signal", period.eot * period.efficiency * yields[name], factors)
+        backgrounds = tuple(
+            Sample(row.source, row.events, {names.background(row.source, row.scope): row.factors})
+            for row in table.of(name)
+        )
+        count = None if observed is None else observed[name]
+        channels.append(Channel(names.channel(name), count, signal, backgrounds))
+    return CountingModel(tuple(channels))

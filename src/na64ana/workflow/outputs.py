@@ -1,0 +1,196 @@
+"""Write what `na64ana limits` found: tables, workspace, figures and the manifest."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from na64ana.config.reference import load_reference
+from na64ana.plotting.limit import plot_limit
+from na64ana.plotting.plane import plot_plane
+from na64ana.plotting.style import figure
+from na64ana.processing.run import ProcessedRun
+from na64ana.provenance import lineage, package_versions, sha256_file
+from na64ana.stats import marginalised
+from na64ana.stats.curve import LimitCurve
+from na64ana.stats.workspace import make_workspace
+from na64ana.tally.regions import Box
+from na64ana.tally.tally import Plane
+from na64ana.workflow.limits import LimitsResult
+
+FILES = ("limits.csv", "limit.png", "workspace.json", "manifest.json")
+#: Written too when there are event files.
+EVENT_FILES = ("plane.png", "plane.csv")
+#: Mass [GeV] of the signal in workspace.json: in the middle of the curve.
+WORKSPACE_MASS = 0.02
+_SIGMAS = ("minus2", "minus1", "median", "plus1", "plus2")
+
+
+def output_names(*, published: bool) -> tuple[str, ...]:
+    """Return the names of the files that will be written."""
+    return FILES if published else FILES + EVENT_FILES
+
+
+def write_outputs(result: LimitsResult, folder: Path, *, inputs: dict[str, Any]) -> None:
+    """Write all files into a folder; `inputs` (command line, seed) go into the manifest."""
+    (folder / "limits.csv").write_text(limits_csv(result), encoding="utf-8")
+    place = int(np.argmin(np.abs(np.log(result.curve.masses / WORKSPACE_MASS))))
+    model = result.models[place]
+    workspace = make_workspace(model.scaled(1 / model.signal))
+    _write_json(folder / "workspace.json", workspace)
+    _draw_limit(result, folder / "limit.png")
+    if result.events is not None:
+        _draw_plane(result, result.events.blinded, folder)
+    manifest = _manifest(result, inputs, float(result.curve.masses[place]))
+    _write_json(folder / "manifest.json", manifest)
+
+
+def limits_csv(result: LimitsResult) -> str:
+    """Return the limits as CSV: the numbers behind limit.png."""
+    columns: dict[str, Any] = {
+        "m_ap_GeV": result.curve.masses,
+        "epsilon_0": result.curve.epsilon_0,
+    }
+    for curve in (result.curve, result.asymptotic):
+        columns |= _curve_columns(curve)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in zip(*columns.values(), strict=True):
+        writer.writerow([f"{value:.6g}" if value is not None else "" for value in row])
+    return text.getvalue()
+
+
+def compare_with_published(curve: LimitCurve) -> list[tuple[float, float, float]]:
+    """Return mass [GeV], published epsilon and ours over it, at the published points.
+
+    The observed limit is compared, or the expected median while the box is closed;
+    interpolated in both logarithms. Points outside the mass grid are left out.
+    """
+    ours = curve.expected[:, 2] if curve.observed is None else curve.observed
+    rows = []
+    for mass, epsilon in load_reference("na64_2023").points:
+        if curve.masses[0] <= mass <= curve.masses[-1]:
+            logs = np.interp(np.log(mass), np.log(curve.masses), np.log(ours))
+            rows.append((mass, epsilon, float(np.exp(logs)) / epsilon))
+    return rows
+
+
+def _curve_columns(curve: LimitCurve) -> dict[str, Any]:
+    n, name = len(curve.masses), curve.method
+    observed = [None] * n if curve.observed is None else curve.observed
+    columns: dict[str, Any] = {f"epsilon_observed_{name}": observed}
+    for i, sigma in enumerate(_SIGMAS):
+        columns[f"epsilon_expected_{sigma}_{name}"] = curve.expected[:, i]
+    columns[f"events_observed_{name}"] = [limit.observed for limit in curve.event_limits]
+    columns[f"events_expected_median_{name}"] = [limit.expected[2] for limit in curve.event_limits]
+    return columns
+
+
+def _draw_limit(result: LimitsResult, path: Path) -> None:
+    eot = sum(result.config.periods[name].eot for name in result.periods)
+    simulated = result.box == "opened: simulated events"
+    source = "simulated events" if simulated else "published inputs"
+    if result.events is not None and not simulated:
+        source = "event files"
+    with figure(path, 8, 6) as fig:
+        plot_limit(
+            result.curve,
+            fig.add_subplot(),
+            asymptotic=result.asymptotic,
+            references=[load_reference("na64_2023")],
+            title=f"na64ana, {source}, {eot:.3g} EOT\nbremsstrahlung only",
+        )
+
+
+def _draw_plane(result: LimitsResult, run: ProcessedRun, folder: Path) -> None:
+    planes = {
+        stage: reduce(add, (tally.planes[stage] for tally in run.tallies.values()))
+        for stage in ("electron", "selected")
+    }
+    first = result.periods[0]
+    box = Box(
+        result.config.periods[first].e_ecal_max,
+        result.config.selection_of(first).hcal_quiet.e_hcal_max,
+    )
+    vmax = max(float(plane.values().max()) for plane in planes.values())
+    titles = {"electron": "electron tagged", "selected": "all cuts, box closed"}
+    with figure(folder / "plane.png", 12, 5.5) as fig:
+        axes = fig.subplots(1, 2, sharey=True)
+        for ax, (stage, plane) in zip(axes, planes.items(), strict=True):
+            mesh = plot_plane(plane, ax, box=box, vmax=vmax, title=titles[stage])
+        axes[1].set_ylabel("")
+        fig.colorbar(mesh, ax=axes, label="events / GeV$^2$", pad=0.01)
+    (folder / "plane.csv").write_text(_plane_csv(planes), encoding="utf-8")
+
+
+def _plane_csv(planes: dict[str, Plane]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["stage", "e_ecal_low_GeV", "e_hcal_low_GeV", "events"])
+    for stage, plane in planes.items():
+        counts = plane.values()
+        x, y = (axis.edges for axis in plane.axes)
+        for i, j in np.argwhere(counts):
+            writer.writerow([stage, f"{x[i]:g}", f"{y[j]:g}", int(counts[i, j])])
+    return text.getvalue()
+
+
+def _manifest(result: LimitsResult, inputs: dict[str, Any], mass: float) -> dict[str, Any]:
+    config = result.config.model_dump(mode="json")
+    content: dict[str, Any] = {
+        "inputs": inputs,
+        "versions": package_versions(),
+        "configuration_sha256": lineage(config),
+        "periods": {name: {"eot": result.config.periods[name].eot} for name in result.periods},
+        "box": result.box,
+        "confidence_level": result.curve.confidence_level,
+        "methods": {
+            "headline": result.curve.method,
+            "marginalised": {"draws": marginalised.N_DRAWS, "seed": marginalised.SEED},
+        },
+        "signal": {"process": "bremsstrahlung", "workspace_m_ap_GeV": mass},
+        "background": [
+            {
+                "period": row.period, "source": row.source, "events": row.events,
+                "factors": row.factors, "scope": row.scope, "method": row.method,
+            }
+            for row in result.background.rows
+        ],
+    }
+    if result.events is not None:
+        run = result.events.blinded
+        content["observed"] = result.events.observed
+        content["prescale"] = run.prescales()
+        content["cut_flow"] = {name: tally.cut_flow for name, tally in run.tallies.items()}
+        content["regions"] = {name: tally.regions for name, tally in run.tallies.items()}
+        for name, files in run.files.items():
+            content["periods"][name]["files"] = [
+                {
+                    "path": str(file.path), "sha256": sha256_file(file.path),
+                    "uuid": file.uuid_text, "entries": file.metadata.entries,
+                    "eot": file.metadata.eot, "simulated": file.metadata.simulated,
+                    "seed": file.metadata.seed, "lineage": file.metadata.lineage,
+                }
+                for file in files
+            ]
+    # The time of writing is no input: the same inputs give the same lineage.
+    identity = lineage({**content, "periods": _without_paths(content["periods"])})
+    return {"lineage": identity, "written": datetime.now(UTC).isoformat(), **content}
+
+
+def _without_paths(periods: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: {"eot": p["eot"], "files": sorted(f["sha256"] for f in p.get("files", []))}
+        for name, p in periods.items()
+    }
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
