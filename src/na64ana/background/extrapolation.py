@@ -44,9 +44,7 @@ class Family:
 
 
 FAMILIES = {
-    "exponential": Family(
-        "exponential", lambda e, p: e / p[0], (6.0,), ((0.5, 100.0),)
-    ),
+    "exponential": Family("exponential", lambda e, p: e / p[0], (6.0,), ((0.5, 100.0),)),
     "stretched_exponential": Family(
         "stretched_exponential",
         # p[0] is the slope at PIVOT below the beam energy, p[1] the power of the missing energy
@@ -139,9 +137,7 @@ def extrapolate(energies: Sequence[float], e_ecal_max: float, options: Backgroun
         msg = f"{n_events} events in sideband C, at least {options.n_events_min} are needed"
         raise BackgroundError(msg)
     fits = [
-        fit
-        for name in options.families
-        if (fit := _fit(FAMILIES[name], counts, edges)) is not None
+        fit for name in options.families if (fit := _fit(FAMILIES[name], counts, edges)) is not None
     ]
     if not fits:
         msg = f"no family describes the {n_events} events of sideband C; choose other families"

@@ -105,7 +105,7 @@ def extrapolated_rows(
             events=result.events * n / total,
             factors=result.factors,
             scope=scope,
-            method=f"sideband C of {scope}, {n} of {total} events",
+            method=f"sideband C, {total} events",
         )
         for period, n in n_sideband.items()
     )

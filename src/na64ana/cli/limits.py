@@ -9,31 +9,43 @@ from na64ana.cli.options import PeriodFile, config_option, overwrite_option, see
 
 @click.command()
 @click.option(
-    "--published", is_flag=True,
+    "--published",
+    is_flag=True,
     help="Start from the published backgrounds, efficiencies and counts; no event files.",
 )
 @click.option(
-    "--events", "event_files", type=PeriodFile(), multiple=True,
+    "--events",
+    "event_files",
+    type=PeriodFile(),
+    multiple=True,
     help="An event file of a period, for example V=run2022.root; repeat for more. Without any, "
     "the files of the configuration are used, and if there are none, simulated ones.",
 )
 @click.option(
-    "--output", type=click.Path(path_type=Path), default=Path(), show_default="this folder",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    show_default="this folder",
     help="Folder for the results.",
 )
 @click.option("--unblind", is_flag=True, help="Open the signal box of measured events.")
 @click.option(
-    "--processor", type=click.Path(path_type=Path),
+    "--processor",
+    type=click.Path(path_type=Path),
     help="A processor file instead of the shipped invisible.py; its code is executed.",
 )
 @click.option(
-    "--workers", type=click.IntRange(1, 256), default=1, show_default=True,
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
     help="Worker processes; the result is the same for any number.",
 )
 @seed_option
 @config_option
 @overwrite_option
-def limits(
+def limits(  # noqa: PLR0913 - an argument per option
+    *,
     published: bool,
     event_files: tuple[tuple[str, Path], ...],
     output: Path,
@@ -44,7 +56,7 @@ def limits(
     config_path: Path | None,
     overwrite: bool,
 ) -> None:
-    """Compute the combined limit on epsilon, with every step before it.
+    r"""Compute the combined limit on epsilon, with every step before it.
 
     Without arguments, five small event files are simulated into a cache folder
     ($NA64ANA_CACHE, by default the user's), the cuts are applied, sideband C is extrapolated into
@@ -87,7 +99,11 @@ def limits(
                     click.echo(f"no event files given: simulating into {cache_folder()}", err=True)
                     paths = simulated_files(config, seed=seed, progress=progress)
                 result = limits_from_events(
-                    config, paths, unblind=unblind, processor=processor, workers=workers,
+                    config,
+                    paths,
+                    unblind=unblind,
+                    processor=processor,
+                    workers=workers,
                     progress=progress,
                 )
             progress("drawing figures", 0, 1)

@@ -12,7 +12,10 @@ config_option = click.option(
     help="Periods, cuts and choices, laid out as the shipped datasets.yaml (the default).",
 )
 seed_option = click.option(
-    "--seed", type=click.IntRange(min=0), default=64, show_default=True,
+    "--seed",
+    type=click.IntRange(min=0),
+    default=64,
+    show_default=True,
     help="Seed of the simulation: the same seed gives the same events.",
 )
 overwrite_option = click.option(
@@ -20,12 +23,14 @@ overwrite_option = click.option(
 )
 
 
-class EnergyType(click.ParamType):
+class EnergyType(click.ParamType[float]):
     """An energy with its unit, in GeV inside."""
 
     name = "ENERGY"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
         """Return GeV."""
         from na64ana.units import parse_quantity  # noqa: PLC0415
 
@@ -37,12 +42,14 @@ class EnergyType(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-class PeriodFile(click.ParamType):
+class PeriodFile(click.ParamType[tuple[str, Path]]):
     """A pair PERIOD=FILE."""
 
     name = "PERIOD=FILE"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, Path]:
         """Return period and path."""
         period, separator, path = str(value).partition("=")
         if not (period and separator and path):

@@ -1,6 +1,7 @@
 """Progress on the terminal, or one line per step in a log."""
 
 from types import TracebackType
+from typing import Self
 
 import click
 from rich.console import Console
@@ -18,7 +19,7 @@ class TerminalProgress:
         self._live = console.is_terminal
         self._tasks: dict[str, TaskID] = {}
 
-    def __enter__(self) -> "TerminalProgress":
+    def __enter__(self) -> Self:
         if self._live:
             self._bars.start()
         return self

@@ -10,18 +10,24 @@ from na64ana.cli.options import EnergyType, config_option, overwrite_option, see
 @click.command()
 @click.option("--period", required=True, help="Run period, a key of datasets.yaml: I to V.")
 @click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False), required=True,
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
     help="The ROOT file to write.",
 )
 @click.option("--signal-mass", type=EnergyType(), help="Mix in dark photons of this mass.")
 @click.option(
-    "--signal-events", type=click.IntRange(1, 10_000_000), default=100, show_default=True,
+    "--signal-events",
+    type=click.IntRange(1, 10_000_000),
+    default=100,
+    show_default=True,
     help="How many, before trigger and cuts.",
 )
 @seed_option
 @config_option
 @overwrite_option
 def simulate(
+    *,
     period: str,
     output: Path,
     signal_mass: float | None,
@@ -30,7 +36,7 @@ def simulate(
     config_path: Path | None,
     overwrite: bool,
 ) -> None:
-    """Simulate the events of a period and write them as a ROOT file.
+    r"""Simulate the events of a period and write them as a ROOT file.
 
     \b
     Example:

@@ -1,5 +1,7 @@
 """Results as tables on the terminal."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -7,6 +9,9 @@ from rich.table import Table
 from na64ana.processing.run import ProcessedRun
 from na64ana.workflow.limits import LimitsResult
 from na64ana.workflow.outputs import compare_with_published
+
+if TYPE_CHECKING:
+    from na64ana.background.table import BackgroundRow
 
 #: Masses [MeV] near which the printed table has a row; limits.csv has all.
 _PRINTED = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -41,19 +46,25 @@ def _cut_flow(run: ProcessedRun) -> Table:
 
 
 def _background(result: LimitsResult) -> Table:
-    table = _table("Background in the signal box")
-    for name in ("period", "source"):
-        table.add_column(name)
-    for name in ("events", "1 sigma down", "up"):
-        table.add_column(name, justify="right")
+    """Return a row per source and per periods that share its error, as in the papers."""
+    table = _table("Background: events expected in the signal box")
+    table.add_column("source")
+    table.add_column("periods")
+    table.add_column("events", justify="right")
+    table.add_column("1 sigma interval", justify="right")
     table.add_column("from")
+    shared: dict[tuple[str, str], list[BackgroundRow]] = {}
     for row in result.background.rows:
-        down, up = row.factors
-        interval = (f"{row.events * down:.2g}", f"{row.events * up:.2g}")
-        table.add_row(row.period, row.source, f"{row.events:.2g}", *interval, row.method)
+        shared.setdefault((row.source, row.scope), []).append(row)
+    for (source, _), rows in sorted(shared.items()):
+        events, (down, up) = sum(row.events for row in rows), rows[0].factors
+        periods = " ".join(row.period for row in rows)
+        interval = f"{events * down:.2g} - {events * up:.2g}"
+        table.add_row(source, periods, f"{events:.2g}", interval, rows[0].method)
     table.add_section()
-    total, _ = result.background.total(result.periods)
-    table.add_row("sum", "", f"{total:.2g}", "", "", "")
+    total, error = result.background.total(result.periods)
+    interval = f"error about {error:.2g}"
+    table.add_row("sum", " ".join(result.periods), f"{total:.2g}", interval, "")
     return table
 
 
@@ -80,7 +91,7 @@ def _limits(result: LimitsResult) -> Table:
 def _print_summary(result: LimitsResult, console: Console) -> None:
     eot = sum(result.config.periods[name].eot for name in result.periods)
     events = result.events
-    console.print(f"Periods {', '.join(result.periods)}: {eot:.3g} EOT; signal box {result.box}")
+    console.print(f"Periods {' '.join(result.periods)}: {_plain(eot)} EOT; signal box {result.box}")
     if events is not None and events.observed is not None:
         counts = ", ".join(f"{name} {count}" for name, count in events.observed.items())
         console.print(f"Observed in the box: {counts}")
@@ -93,3 +104,8 @@ def _print_summary(result: LimitsResult, console: Console) -> None:
     ratios = [f"{1e3 * mass:g} MeV {r:.2f}" for mass, _, r in compare_with_published(result.curve)]
     if ratios:
         console.print(f"Limit over the published one (PRL 131, 161801): {', '.join(ratios)}")
+
+
+def _plain(number: float) -> str:
+    """Return 9.37e11 rather than 9.37e+11."""
+    return f"{number:.3g}".replace("e+", "e")

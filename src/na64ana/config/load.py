@@ -1,7 +1,8 @@
 """Load datasets.yaml; every complaint names file, line and the allowed values."""
 
 import difflib
-from collections.abc import Hashable, Iterator
+import itertools
+from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -53,7 +54,9 @@ def load_config(path: Path | None = None) -> Config:
     try:
         config = Config.model_validate(content)
     except ValidationError as error:
-        problems = [(_path(item["loc"]), _explain(dict(item))) for item in error.errors()]
+        # A misspelt key is also a missing one; the misspelling is what the user wants to know.
+        items = sorted(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
+        problems = [(_path(item["loc"]), _explain(dict(item))) for item in items]
     else:
         problems = list(_conflicts(config))
     if problems:
@@ -124,7 +127,7 @@ def _allowed_keys(location: tuple[int | str, ...]) -> list[str]:
 
 def _conflicts(config: Config) -> Iterator[tuple[Location, str]]:
     """Yield what is wrong between blocks that are right by themselves."""
-    known = [
+    known: list[tuple[str, Mapping[str, object], str]] = [
         ("selection", config.selections, "selections"),
         ("group", config.published, "published"),
         ("group", config.simulation.rates, "simulation.rates"),
@@ -142,7 +145,7 @@ def _conflicts(config: Config) -> Iterator[tuple[Location, str]]:
             message = f"{edge:g} GeV is not below background.sideband_c_max, {upper:g} GeV"
             yield ("periods", name, "e_ecal_max"), message
     in_order = sorted(config.periods.items(), key=lambda item: item[1].runs.first)
-    for (first, one), (second, other) in zip(in_order, in_order[1:], strict=False):
+    for (first, one), (second, other) in itertools.pairwise(in_order):
         if other.runs.first <= one.runs.last:
             message = (
                 f"runs {other.runs.first}-{other.runs.last} overlap with period {first}, "

@@ -42,9 +42,7 @@ def atomic_path(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def atomic_files(
-    folder: Path, names: Iterable[str], *, overwrite: bool = False
-) -> Iterator[Path]:
+def atomic_files(folder: Path, names: Iterable[str], *, overwrite: bool = False) -> Iterator[Path]:
     """Give an empty folder to write files in, moved to `folder` when the block ends well.
 
     Nothing appears in `folder` if the block raises. The check comes first, so that a long

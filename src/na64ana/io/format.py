@@ -110,13 +110,13 @@ class FileMetadata:
             metadata = cls(**known)
         except TypeError as error:
             raise ValueError(str(error)) from error
-        if not (
-            isinstance(metadata.period, str)
-            and isinstance(metadata.eot, int | float)
-            and 0 < metadata.eot < float("inf")
-            and isinstance(metadata.entries, int)
-        ):
-            msg = "period, eot or entries has the wrong kind"
+        kinds = {"period": str, "eot": int | float, "entries": int, "prescale": dict}
+        for name, kind in kinds.items():
+            if not isinstance(getattr(metadata, name), kind):
+                msg = f"{name} has the wrong kind"
+                raise ValueError(msg)  # noqa: TRY004 - as above
+        if not 0 < metadata.eot < float("inf") or metadata.entries < 0:
+            msg = "eot or entries is out of range"
             raise ValueError(msg)
         return metadata
 

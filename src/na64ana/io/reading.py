@@ -61,6 +61,10 @@ def open_event_file(
         raise DataError(msg)
     try:
         with uproot.open(path) as file:
+            size = path.stat().st_size
+            if size < file.file.fEND:
+                msg = f"{size} of {file.file.fEND} bytes"
+                raise EOFError(msg)
             names = {key.split(";")[0] for key in file.keys()}  # noqa: SIM118 - not a dict
             if TREE not in names or METADATA not in names:
                 missing = " and ".join(n for n in (TREE, METADATA) if n not in names)

@@ -38,10 +38,20 @@ def plot_limit(
     """
     masses, expected = curve.masses, curve.expected
     ax.fill_between(
-        masses, expected[:, 0], expected[:, 4], color=OUTER_BAND, lw=0, label=r"expected $\pm2\sigma$"
+        masses,
+        expected[:, 0],
+        expected[:, 4],
+        color=OUTER_BAND,
+        lw=0,
+        label=r"expected $\pm2\sigma$",
     )
     ax.fill_between(
-        masses, expected[:, 1], expected[:, 3], color=INNER_BAND, lw=0, label=r"expected $\pm1\sigma$"
+        masses,
+        expected[:, 1],
+        expected[:, 3],
+        color=INNER_BAND,
+        lw=0,
+        label=r"expected $\pm1\sigma$",
     )
     ax.plot(masses, expected[:, 2], color=BLUE, ls="--", label="expected median")
     if asymptotic is not None and asymptotic.observed is not None:

@@ -1,5 +1,7 @@
 """The (E_ECAL, E_HCAL) plane."""
 
+from typing import Any
+
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm
@@ -40,18 +42,34 @@ def plot_plane(plane: Plane, ax: Axes, *, box: Box, vmax: float, title: str = ""
     mesh = ax.pcolormesh(
         *edges, counts.T, cmap="cividis", norm=LogNorm(1, max(vmax, 2.0)), rasterized=True
     )
+    right = plane.axes[0].edges[-1]
+    strip: dict[str, Any] = {"edgecolor": ORANGE, "lw": 1.5}
     ax.add_patch(
-        Rectangle(
-            (0, 0), box.e_ecal_max, DRAWN_HEIGHT, facecolor="white", edgecolor=ORANGE,
-            hatch="////", lw=1.5,
-        )
+        Rectangle((0, 0), box.e_ecal_max, DRAWN_HEIGHT, facecolor="white", hatch="////", **strip)
     )
-    label = {"color": ORANGE, "fontsize": 12, "ha": "center", "va": "center"}
-    ax.text(box.e_ecal_max / 2, DRAWN_HEIGHT + 4, "signal box", **label)
-    ax.text(box.e_ecal_max / 2 - 15, 25, "A", **label, fontweight="bold")
-    ax.text(box.e_ecal_max + 18, DRAWN_HEIGHT + 4, "C", **label, fontweight="bold")
+    ax.add_patch(Rectangle((box.e_ecal_max, 0), right, DRAWN_HEIGHT, fill=False, ls="--", **strip))
+    white = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+    for x, y, text, size in (
+        (box.e_ecal_max / 2, DRAWN_HEIGHT / 2, "signal box", 9),
+        (100.0, DRAWN_HEIGHT / 2, "C", 10),
+        (box.e_ecal_max / 5, 40.0, "A", 14),
+    ):
+        ax.text(
+            x,
+            y,
+            text,
+            color=ORANGE,
+            fontsize=size,
+            weight="bold",
+            ha="center",
+            va="center",
+            bbox=white,
+        )
     ax.set(
-        xlim=(0, 110), ylim=(0, 110), xlabel=r"$E_\mathrm{ECAL}$ [GeV]",
-        ylabel=r"$E_\mathrm{HCAL}$ [GeV]", title=title,
+        xlim=(0, 110),
+        ylim=(0, 110),
+        xlabel=r"$E_\mathrm{ECAL}$ [GeV]",
+        ylabel=r"$E_\mathrm{HCAL}$ [GeV]",
+        title=title,
     )
     return mesh

@@ -13,7 +13,7 @@ BLUE, ORANGE, GREEN, PURPLE, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7",
 #: Inner and outer band of expected limits.
 INNER_BAND, OUTER_BAND = "#8FB8DE", "#D3E2F2"
 
-_RC: dict[str, Any] = {
+_RC: Any = {
     "font.size": 12,
     "axes.labelsize": 14,
     "axes.grid": False,

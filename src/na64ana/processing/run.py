@@ -125,9 +125,7 @@ def _work_items(
     entries = file.metadata.entries
     for start in range(0, max(entries, 1), chunk_size):
         stop = min(start + chunk_size, entries)
-        yield WorkItem(
-            period, str(file.path), TREE, start, stop, file.uuid, {}, frozenset(columns)
-        )
+        yield WorkItem(period, str(file.path), TREE, start, stop, file.uuid, {}, frozenset(columns))
 
 
 @contextlib.contextmanager

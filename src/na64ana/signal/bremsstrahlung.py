@@ -30,9 +30,9 @@ ENERGY_RANGE = (20.0, 200.0)
 class Nodes:
     """Gauss-Legendre nodes in ln(x/(1-x)), ln(1 + k_T^2/kappa^2) and ln t."""
 
-    x: int = 40
-    k_t: int = 32
-    t: int = 32
+    x: int = 32
+    k_t: int = 24
+    t: int = 80
 
 
 def elastic_form_factor(t: Floats, target: Target) -> Floats:
@@ -59,7 +59,7 @@ def differential_cross_section(
     x_min : float
         Least energy fraction E_A'/E0.
     nodes : Nodes or None
-        Numbers of quadrature nodes; the default is good to 3e-3 (tests/physics).
+        Numbers of quadrature nodes; the default is good to 1e-3 (tests/physics).
 
     Returns
     -------

@@ -40,14 +40,12 @@ def _primary_table() -> PchipInterpolator:
 
 def primary_track_length(energy: Floats, beam_energy: float) -> Floats:
     """Return the track length [X0] of a primary electron above `energy` ``(n,)`` [GeV]."""
-    l = np.log(beam_energy / np.asarray(energy, float))  # noqa: E741 - the papers' letter
+    l = np.log(beam_energy / np.asarray(energy, float))
     inside = np.clip(l, _L_MIN, _L_MAX)
     return np.where(l > 0, _primary_table()(np.log(inside)), 0.0)
 
 
-def electron_track_lengths(
-    e_min: float, beam_energy: float, n: int = 200
-) -> tuple[Floats, Floats]:
+def electron_track_lengths(e_min: float, beam_energy: float, n: int = 200) -> tuple[Floats, Floats]:
     """Return where electrons and positrons of a shower travel.
 
     Parameters

@@ -102,14 +102,12 @@ def sample_e_ap(
     """
     _check_threshold(e_miss_min, beam_energy)
     energy, length = electron_track_lengths(e_miss_min, beam_energy, n=25)
-    spectra = [
-        differential_cross_section(mass, e, target, x_min=e_miss_min / e) for e in energy
-    ]
+    spectra = [differential_cross_section(mass, e, target, x_min=e_miss_min / e) for e in energy]
     e_ap = np.concatenate([x * e for (x, _), e in zip(spectra, energy, strict=True)])
     weight = np.concatenate([sigma * t for (_, sigma), t in zip(spectra, length, strict=True)])
     order = np.argsort(e_ap)
     cumulative = np.cumsum(weight[order])
-    return np.interp(rng.random(n) * cumulative[-1], cumulative, e_ap[order])
+    return np.asarray(np.interp(rng.random(n) * cumulative[-1], cumulative, e_ap[order]))
 
 
 def _check_threshold(e_miss_min: float, beam_energy: float) -> None:

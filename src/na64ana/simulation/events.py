@@ -87,7 +87,12 @@ def make_events(
 
 
 def write_simulated_file(
-    path: Path, config: Config, period: str, *, seed: int, e_ap: Floats | None = None,
+    path: Path,
+    config: Config,
+    period: str,
+    *,
+    seed: int,
+    e_ap: Floats | None = None,
     overwrite: bool = False,
 ) -> FileMetadata:
     """Simulate a period and write its event file; arguments as `make_events`."""
@@ -112,7 +117,7 @@ def _draw(
 
 
 def _numbering(config: Config, period: str, n: int) -> Arrays:
-    """Number the events as a DAQ would: runs in order, spills in runs, events in runs."""
+    """Return numbers as a DAQ gives them: runs in order, spills in runs, events in runs."""
     runs = config.periods[period].runs
     n_runs = min(runs.last - runs.first + 1, 50)
     per_run = max(1, -(-n // n_runs))

@@ -12,6 +12,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -108,17 +109,17 @@ def compute_limit(model: CountingModel, confidence_level: float) -> EventLimit:
         return log_cls(mu, q, q[order[place]]) - log_alpha
 
     observed = sensitive.observed
-    reached = without_signal.sum()
+    reached = float(without_signal.sum())
     expected = [
-        _root(lambda mu, p=p: at_quantile(mu, p)) if p < reached else math.inf
-        for p in map(float, ndtr(np.arange(-2, 3)))
+        _root(partial(at_quantile, probability=probability)) if probability < reached else math.inf
+        for probability in ndtr(np.arange(-2.0, 3.0)).tolist()
     ]
     return EventLimit(
         method="marginalised",
         confidence_level=confidence_level,
         observed=None
         if observed is None
-        else _root(lambda mu: at_outcome(mu, _index(ensemble, observed))),
+        else _root(partial(at_outcome, index=_index(ensemble, observed))),
         expected=(expected[0], expected[1], expected[2], expected[3], expected[4]),
     )
 

@@ -16,7 +16,9 @@ def make_workspace(model: CountingModel) -> dict[str, Any]:
     The parameter of interest is mu = (epsilon/epsilon_0)^2. The observation of a closed box is
     its expected background. Valid against pyhf's schema.
     """
-    channels, observations = [], []
+    channels: list[dict[str, Any]] = []
+    observations: list[dict[str, Any]] = []
+    events = 0.0
     for channel in model.channels:
         signal = _sample(channel.signal)
         signal["modifiers"].append({"name": names.POI, "type": "normfactor", "data": None})
@@ -24,7 +26,9 @@ def make_workspace(model: CountingModel) -> dict[str, Any]:
         channels.append({"name": channel.name, "samples": [signal, *backgrounds]})
         count = channel.background if channel.observed is None else float(channel.observed)
         observations.append({"name": channel.name, "data": [count]})
-    upper = 5.0 * (sum(o["data"][0] for o in observations) + 5.0) / max(model.signal, 1e-12)
+        events += count + channel.background
+    # Wide enough for the expected limit at +2 sigma, too.
+    upper = 5.0 * (events + 5.0) / max(model.signal, 1e-12)
     poi = {"name": names.POI, "inits": [min(1.0, upper)], "bounds": [[0.0, upper]]}
     workspace = {
         "version": "1.0.0",
@@ -63,7 +67,7 @@ def compute_asymptotic_limit(model: CountingModel, confidence_level: float) -> E
             data, pdf, 0.05, high, level=1 - confidence_level, rtol=1e-6
         )
     except (ValueError, RuntimeError, pyhf.exceptions.FailedMinimization) as error:
-        msg = f"the asymptotic limit was not found ({error}); use --method marginalised"
+        msg = f"the asymptotic limit was not found: {' '.join(str(error).split())}"
         raise LimitError(msg) from error
     return EventLimit(
         method="asymptotic",

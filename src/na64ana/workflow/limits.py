@@ -100,7 +100,8 @@ def limits_from_events(
     progress("extrapolating sideband C", 1, 1)
 
     simulated = all(file.metadata.simulated for opened in files.values() for file in opened)
-    observed, box = None, "closed"
+    observed: dict[str, int] | None = None
+    box: BoxState = "closed"
     if simulated or unblind:
         box = "opened: simulated events" if simulated else "opened: --unblind"
         progress("opening the box", 0, 1)

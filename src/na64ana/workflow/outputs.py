@@ -105,7 +105,7 @@ def _draw_limit(result: LimitsResult, path: Path) -> None:
             fig.add_subplot(),
             asymptotic=result.asymptotic,
             references=[load_reference("na64_2023")],
-            title=f"na64ana, {source}, {eot:.3g} EOT\nbremsstrahlung only",
+            title=f"na64ana, {source}\n{_times_ten(eot)} EOT, bremsstrahlung only",
         )
 
 
@@ -121,11 +121,14 @@ def _draw_plane(result: LimitsResult, run: ProcessedRun, folder: Path) -> None:
     )
     vmax = max(float(plane.values().max()) for plane in planes.values())
     titles = {"electron": "electron tagged", "selected": "all cuts, box closed"}
+    note = "diagonal prescaled\nin period " + ", ".join(run.prescales())
     with figure(folder / "plane.png", 12, 5.5) as fig:
         axes = fig.subplots(1, 2, sharey=True)
         for ax, (stage, plane) in zip(axes, planes.items(), strict=True):
             mesh = plot_plane(plane, ax, box=box, vmax=vmax, title=titles[stage])
         axes[1].set_ylabel("")
+        if run.prescales():
+            axes[1].text(0.96, 0.95, note, transform=axes[1].transAxes, ha="right", va="top")
         fig.colorbar(mesh, ax=axes, label="events / GeV$^2$", pad=0.01)
     (folder / "plane.csv").write_text(_plane_csv(planes), encoding="utf-8")
 
@@ -158,8 +161,12 @@ def _manifest(result: LimitsResult, inputs: dict[str, Any], mass: float) -> dict
         "signal": {"process": "bremsstrahlung", "workspace_m_ap_GeV": mass},
         "background": [
             {
-                "period": row.period, "source": row.source, "events": row.events,
-                "factors": row.factors, "scope": row.scope, "method": row.method,
+                "period": row.period,
+                "source": row.source,
+                "events": row.events,
+                "factors": row.factors,
+                "scope": row.scope,
+                "method": row.method,
             }
             for row in result.background.rows
         ],
@@ -173,10 +180,14 @@ def _manifest(result: LimitsResult, inputs: dict[str, Any], mass: float) -> dict
         for name, files in run.files.items():
             content["periods"][name]["files"] = [
                 {
-                    "path": str(file.path), "sha256": sha256_file(file.path),
-                    "uuid": file.uuid_text, "entries": file.metadata.entries,
-                    "eot": file.metadata.eot, "simulated": file.metadata.simulated,
-                    "seed": file.metadata.seed, "lineage": file.metadata.lineage,
+                    "path": str(file.path),
+                    "sha256": sha256_file(file.path),
+                    "uuid": file.uuid_text,
+                    "entries": file.metadata.entries,
+                    "eot": file.metadata.eot,
+                    "simulated": file.metadata.simulated,
+                    "seed": file.metadata.seed,
+                    "lineage": file.metadata.lineage,
                 }
                 for file in files
             ]
@@ -187,9 +198,15 @@ def _manifest(result: LimitsResult, inputs: dict[str, Any], mass: float) -> dict
 
 def _without_paths(periods: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: {"eot": p["eot"], "files": sorted(f["sha256"] for f in p.get("files", []))}
+        name: {"eot": p["eot"], "files": sorted(f["lineage"] or f["sha256"] for f in p.get("files", []))}
         for name, p in periods.items()
     }
+
+
+def _times_ten(number: float) -> str:
+    r"""Return a number as mathtext, for example $9.37\\times10^{11}$."""
+    mantissa, exponent = f"{number:.2e}".split("e")
+    return rf"${mantissa}\times10^{{{int(exponent)}}}$"
 
 
 def _write_json(path: Path, content: Any) -> None:

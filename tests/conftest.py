@@ -1,0 +1,52 @@
+"""Shared set-up: the shipped configuration, and real event files made from it once."""
+
+from pathlib import Path
+
+import pytest
+
+from na64ana.config import Config, load_config
+from na64ana.processing.processors import TallyProcessor, load_processor, processor_path
+from na64ana.simulation.events import write_simulated_file
+from na64ana.workflow.events import Paths
+from na64ana.workflow.limits import LimitsResult, limits_from_events, limits_from_published
+
+SEED = 64
+
+
+@pytest.fixture(scope="session")
+def config() -> Config:
+    return load_config()
+
+
+@pytest.fixture(scope="session")
+def event_paths(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Paths:
+    folder = tmp_path_factory.mktemp("events")
+    for period in config.periods:
+        write_simulated_file(folder / f"{period}.root", config, period, seed=SEED)
+    return {period: (folder / f"{period}.root",) for period in config.periods}
+
+
+@pytest.fixture
+def event_file(event_paths: Paths) -> Path:
+    """Return the smallest event file, that of period I; copy it before breaking it."""
+    return event_paths["I"][0]
+
+
+@pytest.fixture(scope="session")
+def closed(config: Config) -> TallyProcessor:
+    return load_processor(processor_path("invisible"), config, blinded=True)
+
+
+@pytest.fixture(scope="session")
+def opened(config: Config) -> TallyProcessor:
+    return load_processor(processor_path("invisible"), config, blinded=False)
+
+
+@pytest.fixture(scope="session")
+def from_events(config: Config, event_paths: Paths) -> LimitsResult:
+    return limits_from_events(config, event_paths, unblind=False)
+
+
+@pytest.fixture(scope="session")
+def from_published(config: Config) -> LimitsResult:
+    return limits_from_published(config)

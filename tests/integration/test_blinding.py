@@ -1,0 +1,80 @@
+"""A blinded product holds no event of the box, in any representation."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from na64ana.io.format import EventClass
+from na64ana.io.writing import write_events
+from na64ana.processing.run import open_files, process
+from na64ana.simulation.events import make_events
+from na64ana.tally.tally import Tally
+
+#: Energies that no other event has, planted in the box.
+E_ECAL, E_HCAL = 23.4375, 0.5078125
+N_PLANTED = 500
+
+
+@pytest.fixture(scope="module")
+def planted(config, tmp_path_factory):
+    """Return the file of period I with signal events moved to one point of the box."""
+    events, metadata = make_events(config, "I", seed=11, e_ap=np.full(N_PLANTED, 76.0))
+    mask = events["class_true"] == EventClass.SIGNAL
+    events["e_ecal"][mask] = E_ECAL
+    events["e_hcal_module"][mask] = (E_HCAL, 0, 0, 0)
+    path = tmp_path_factory.mktemp("planted") / "I.root"
+    write_events(path, events, metadata)
+    return path, int(mask.sum())
+
+
+@pytest.fixture(scope="module")
+def tallies(config, planted, closed, opened) -> tuple[Tally, Tally]:
+    paths = {"I": (planted[0],)}
+    return tuple(
+        process(open_files(paths, config, processor), processor).tallies["I"]
+        for processor in (closed, opened)
+    )
+
+
+def test_the_planted_events_would_be_selected(tallies, planted):
+    _, opened = tallies
+    assert opened.regions["signal_box"] > 0.5 * planted[1]
+    assert opened.planes["selected"][23, 0] == opened.regions["signal_box"]
+
+
+def test_the_closed_tally_holds_none_of_them(tallies):
+    closed, opened = tallies
+    assert "signal_box" not in closed.regions
+    assert "missing_energy" not in closed.cut_flow
+    for plane in closed.planes.values():
+        assert plane.values(flow=True)[:51, :2].sum() == 0  # underflow and the box
+    assert closed.cut_flow["events"] + N_PLANTED >= opened.cut_flow["events"]
+    difference = opened.planes["selected"].values() - closed.planes["selected"].values()
+    assert difference.sum() == opened.regions["signal_box"]
+
+
+def test_no_byte_of_the_closed_tally_tells_of_them(tallies):
+    closed, _ = tallies
+    text = json.dumps(
+        [closed.cut_flow, closed.regions, closed.sideband_c]
+        + [plane.values(flow=True).tolist() for plane in closed.planes.values()]
+    )
+    assert str(E_ECAL) not in text
+    content = pickle.dumps(closed)
+    for dtype in ("<f4", "<f8", ">f4", ">f8"):
+        assert np.array(E_ECAL, dtype).tobytes() not in content
+        assert np.array(E_HCAL, dtype).tobytes() not in content
+
+
+def test_the_closed_tally_is_that_of_a_file_without_them(config, closed, tallies, tmp_path):
+    """Planting or not makes no difference to anything but the number of events read."""
+    events, metadata = make_events(config, "I", seed=11)
+    write_events(tmp_path / "I.root", events, metadata)
+    without = process(open_files({"I": (tmp_path / "I.root",)}, config, closed), closed)
+    clean, blinded = without.tallies["I"], tallies[0]
+    assert blinded.cut_flow == clean.cut_flow
+    assert blinded.planes == clean.planes
+    assert blinded.regions == clean.regions
+    assert blinded.sideband_c == clean.sideband_c

@@ -1,0 +1,61 @@
+"""The whole way: within a factor 1.5 of the published curve, from events and from numbers."""
+
+import numpy as np
+import pytest
+
+from na64ana.workflow.limits import mass_grid
+from na64ana.workflow.outputs import compare_with_published
+
+
+@pytest.mark.parametrize("source", ["from_events", "from_published"])
+def test_the_limit_is_near_the_published_one(source, request):
+    result = request.getfixturevalue(source)
+    ratios = {mass: ratio for mass, _, ratio in compare_with_published(result.curve)}
+    assert list(ratios) == [0.002, 0.02, 0.1, 0.2, 0.7]
+    for mass, ratio in ratios.items():
+        assert 1 / 1.5 < ratio < 1.5, f"{ratio} at {mass} GeV"
+
+
+def test_the_published_inputs_exclude_the_published_number_of_events(from_published):
+    exact, letter = from_published.curve.event_limits[0], from_published.asymptotic.event_limits[0]
+    assert exact.observed == pytest.approx(2.32, abs=0.01)
+    assert letter.observed == pytest.approx(1.76, abs=0.02)
+    assert from_published.box == "published"
+
+
+def test_both_ways_use_the_same_yields(from_events, from_published):
+    assert from_events.curve.epsilon_0 == pytest.approx(from_published.curve.epsilon_0)
+
+
+def test_the_mass_grid_is_the_configured_one(config):
+    grid = mass_grid(config)
+    assert len(grid) == 31
+    assert grid[[0, -1]] == pytest.approx([1e-3, 1.0])
+    assert np.diff(np.log10(grid)) == pytest.approx(0.1)
+
+
+def test_the_extrapolated_background_has_an_error(from_events):
+    upstream = [row for row in from_events.background.rows if row.source == "upstream"]
+    assert len(upstream) == 5
+    for row in upstream:
+        assert row.events > 0
+        assert row.factors[0] < 1 < row.factors[1]
+        assert row.method.startswith("sideband C")
+    fits = from_events.events.extrapolations
+    assert list(fits) == ["I-III", "IV-V"]
+    assert all(len(fit.fits) >= 2 for fit in fits.values())
+
+
+def test_the_extrapolation_agrees_with_what_was_simulated(config, from_events):
+    """Truth: the simulated tail, continued into the box, inside two standard deviations."""
+    slope, edge, top = config.simulation.upstream_slope, 50.0, config.background.sideband_c_max
+    run = from_events.events.blinded
+    for scope, fit in from_events.events.extrapolations.items():
+        n = sum(
+            sum(e < top for e in run.tallies[p].sideband_c)
+            for p in config.groups()[scope]
+        )
+        truth = n * np.expm1(edge / slope) / (np.exp(top / slope) - np.exp(edge / slope))
+        down, up = np.log(fit.factors)
+        pull = (np.log(truth) - fit.ln_b) / (up if np.log(truth) > fit.ln_b else -down)
+        assert abs(pull) < 2

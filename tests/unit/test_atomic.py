@@ -1,0 +1,57 @@
+import os
+
+import pytest
+
+from na64ana.errors import OutputError
+from na64ana.io.atomic import atomic_files, atomic_path
+
+
+def test_a_file_appears_when_it_is_complete(tmp_path):
+    target = tmp_path / "new" / "a.txt"
+    with atomic_path(target) as temporary:
+        temporary.write_text("whole")
+        assert not target.exists()
+    assert target.read_text() == "whole"
+    assert os.listdir(target.parent) == ["a.txt"]
+    assert target.stat().st_mode & 0o444
+
+
+def test_an_error_leaves_nothing_behind(tmp_path):
+    with pytest.raises(ZeroDivisionError), atomic_path(tmp_path / "a.txt") as temporary:
+        temporary.write_text("half")
+        raise ZeroDivisionError
+    assert os.listdir(tmp_path) == []
+
+
+def test_nothing_is_overwritten_unless_asked(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(OutputError, match="exists already"), atomic_path(target):
+        pass
+    with atomic_path(target, overwrite=True) as temporary:
+        temporary.write_text("new")
+    assert target.read_text() == "new"
+
+
+def test_a_set_of_files_appears_together(tmp_path):
+    with atomic_files(tmp_path, ["a", "b"]) as staging:
+        (staging / "a").write_text("1")
+        (staging / "b").write_text("2")
+        assert not (tmp_path / "a").exists()
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+    with pytest.raises(OutputError, match="exists already"), atomic_files(tmp_path, ["b"]):
+        pass
+
+
+def test_of_a_set_nothing_appears_after_an_error(tmp_path):
+    with pytest.raises(ZeroDivisionError), atomic_files(tmp_path, ["a", "b"]) as staging:
+        (staging / "a").write_text("1")
+        raise ZeroDivisionError
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("context", [lambda p: atomic_path(p / "a"), lambda p: atomic_files(p, [])])
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, context):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="cannot be written"), context(tmp_path / "file" / "sub"):
+        pass

@@ -1,0 +1,166 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from na64ana.errors import ConfigError, DataError, IncompleteDataError
+from na64ana.io.format import FileMetadata
+from na64ana.io.writing import write_events
+from na64ana.processing.processors import load_processor
+from na64ana.processing.run import ProcessedRun, open_files, process
+from na64ana.simulation.events import make_events
+
+
+def same(one: ProcessedRun, other: ProcessedRun) -> bool:
+    assert one.tallies.keys() == other.tallies.keys()
+    return all(one.tallies[p] == other.tallies[p] for p in one.tallies)
+
+
+@pytest.fixture(scope="module")
+def files(config, event_paths, closed):
+    return open_files(event_paths, config, closed)
+
+
+@pytest.fixture(scope="module")
+def reference(files, closed):
+    return process(files, closed)
+
+
+@pytest.mark.parametrize("chunk_size", [997, 10_000, 1_000_000])
+def test_the_chunk_size_changes_nothing(files, closed, reference, chunk_size):
+    assert same(process(files, closed, chunk_size=chunk_size), reference)
+
+
+def test_the_number_of_workers_changes_nothing(files, closed, reference):
+    assert same(process(files, closed, workers=2, chunk_size=20_000), reference)
+
+
+def test_all_that_was_read_is_accounted_for(files, reference, config):
+    for period, opened in files.items():
+        read = reference.tallies[period].entries_read
+        assert read == {file.uuid_text: file.metadata.entries for file in opened}
+        assert sum(file.metadata.eot for file in opened) == config.periods[period].eot
+
+
+def test_the_cut_flow_falls_and_ends_at_the_histograms(reference):
+    for tally in reference.tallies.values():
+        counts = list(tally.cut_flow.values())
+        assert counts == sorted(counts, reverse=True)
+        assert all(count >= 0 for count in counts)
+        for stage, cut in (("electron", "srd_electron"), ("selected", "veto_quiet")):
+            assert tally.planes[stage].sum(flow=True) == tally.cut_flow[cut]
+        # every quiet event lies in sideband C, as the box is closed
+        assert tally.cut_flow["hcal_quiet"] == tally.regions["sideband_c"]
+        assert len(tally.sideband_c) == tally.regions["sideband_c"]
+
+
+def test_opening_the_box_only_adds(files, opened, reference):
+    run = process(files, opened)
+    for period, tally in run.tallies.items():
+        closed_tally = reference.tallies[period]
+        assert tally.regions["sideband_c"] == closed_tally.regions["sideband_c"]
+        assert tally.cut_flow["missing_energy"] == tally.regions["signal_box"]
+        assert tally.cut_flow["events"] >= closed_tally.cut_flow["events"]
+
+
+def test_the_same_file_is_refused_under_another_name(config, closed, event_file, tmp_path):
+    copy = shutil.copy(event_file, tmp_path / "copy.root")
+    with pytest.raises(DataError, match="is the same file as"):
+        open_files({"I": (event_file, Path(copy))}, config, closed)
+
+
+def test_missing_electrons_on_target_stop_the_run(config, closed, tmp_path):
+    events, metadata = make_events(config, "I", seed=1)
+    half = FileMetadata(period="I", eot=metadata.eot / 2, entries=metadata.entries)
+    write_events(tmp_path / "half.root", events, half)
+    with pytest.raises(IncompleteDataError, match=r"2\.15e\+10 EOT.*declares 4\.3e\+10") as caught:
+        open_files({"I": (tmp_path / "half.root",)}, config, closed)
+    assert caught.value.exit_code == 3
+
+
+def test_a_file_of_another_period_is_refused(config, closed, event_file):
+    with pytest.raises(DataError, match="list it under I"):
+        open_files({"II": (event_file,)}, config, closed)
+
+
+def test_a_file_without_events_has_empty_tallies(config, closed, tmp_path):
+    events, _ = make_events(config, "I", seed=1)
+    none = {name: array[:0] for name, array in events.items()}
+    metadata = FileMetadata(period="I", eot=config.periods["I"].eot, entries=0)
+    write_events(tmp_path / "a.root", none, metadata)
+    run = process(open_files({"I": (tmp_path / "a.root",)}, config, closed), closed)
+    assert set(run.tallies["I"].cut_flow.values()) == {0}
+
+
+def test_nan_energies_are_rejected_and_counted(config, closed, tmp_path):
+    events, metadata = make_events(config, "I", seed=1)
+    broken = events | {"e_ecal": np.full_like(events["e_ecal"], np.nan)}
+    write_events(tmp_path / "a.root", broken, metadata)
+    run = process(open_files({"I": (tmp_path / "a.root",)}, config, closed), closed)
+    assert run.tallies["I"].cut_flow["events"] == metadata.entries
+    assert run.tallies["I"].cut_flow["trigger"] == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_file_that_breaks_while_it_is_read(config, closed, event_file, tmp_path, workers, capfd):
+    path = tmp_path / "a.root"
+    shutil.copy(event_file, path)
+    files = open_files({"I": (path,)}, config, closed)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"L4", 5000) + 20 :][:50] = b""
+    path.write_bytes(content[: len(content) // 3])
+    with pytest.raises(DataError, match=r"a\.root: damaged \(.*make or copy it again"):
+        process(files, closed, workers=workers)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_flipped_bits_are_noticed(config, closed, event_file, tmp_path, reference):
+    """One bit in the payload: an error, or (in bytes that nobody reads) the same result."""
+    content = event_file.read_bytes()
+    rng = np.random.default_rng(6)
+    caught = 0
+    for i, place in enumerate(rng.integers(2000, len(content) - 5000, 30)):
+        broken = bytearray(content)
+        broken[place] ^= 1 << int(rng.integers(8))
+        path = tmp_path / f"{i}.root"
+        path.write_bytes(broken)
+        try:
+            run = process(open_files({"I": (path,)}, config, closed), closed)
+        except DataError:
+            caught += 1
+        else:
+            assert run.tallies["I"] == reference.tallies["I"]
+    assert caught > 15
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "no such processor"),
+        ("x = 1", "has no class Processor"),
+        ("1 / 0", "cannot be executed: ZeroDivisionError"),
+        ("def f(:", "cannot be executed: SyntaxError"),
+    ],
+)
+def test_a_processor_that_cannot_be_used(config, tmp_path, text, said):
+    path = tmp_path / "mine.py"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        load_processor(path, config, blinded=True)
+
+
+def test_a_mistake_in_a_processor_keeps_its_traceback(config, event_paths, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from na64ana.config import Config\n"
+        "class Processor:\n"
+        "    def __init__(self, config, blinded): pass\n"
+        "    def columns(self, period): return ('e_ecal',)\n"
+        "    def __call__(self, events): raise KeyError('e_none')\n"
+    )
+    mine = load_processor(path, config, blinded=True)
+    files = open_files({"I": event_paths["I"]}, config, mine)
+    with pytest.raises(Exception, match="KeyError.*e_none"):
+        process(files, mine)
