@@ -51,10 +51,7 @@ def test_the_extrapolation_agrees_with_what_was_simulated(config, from_events):
     slope, edge, top = config.simulation.upstream_slope, 50.0, config.background.sideband_c_max
     run = from_events.events.blinded
     for scope, fit in from_events.events.extrapolations.items():
-        n = sum(
-            sum(e < top for e in run.tallies[p].sideband_c)
-            for p in config.groups()[scope]
-        )
+        n = sum(sum(e < top for e in run.tallies[p].sideband_c) for p in config.groups()[scope])
         truth = n * np.expm1(edge / slope) / (np.exp(top / slope) - np.exp(edge / slope))
         down, up = np.log(fit.factors)
         pull = (np.log(truth) - fit.ln_b) / (up if np.log(truth) > fit.ln_b else -down)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -35,9 +37,7 @@ def test_trigger():
 
 def test_single_track():
     cut = single_track(
-        SingleTrack(
-            p_track_min="97 GeV", p_track_max="103 GeV", theta_in_max="3 mrad", n_st_max=1
-        )
+        SingleTrack(p_track_min="97 GeV", p_track_max="103 GeV", theta_in_max="3 mrad", n_st_max=1)
     )
     good = {"p_track": 100.0, "theta_in": 1e-3, "n_tracks": 1, "n_st": (1, 1)}
     bad = [
@@ -96,7 +96,7 @@ def test_the_zero_degree_module_is_no_veto():
     np.testing.assert_allclose(compute_e_hcal(np.array([[1, 2, 3, 100]], F4)), [6.0])
 
 
-def test_cuts_are_applied_in_order(config, closed):
+def test_cuts_are_applied_in_order(closed):
     cuts = closed.cuts("V")
     assert [cut.name for cut in cuts] == [
         "trigger",
@@ -123,7 +123,7 @@ def test_each_cut_keeps_a_part_of_what_came_before(closed):
     }
     masks = [mask for _, mask in apply_cuts(cuts, columns)]
     assert len(masks) == 3
-    for before, after in zip(masks, masks[1:], strict=False):
+    for before, after in pairwise(masks):
         assert not (after & ~before).any()
         assert 0 < after.sum() < before.sum()
 

@@ -61,7 +61,7 @@ def test_chunks_and_no_truth(tmp_path):
     parts = [{name: a[i : i + 30] for name, a in events.items()} for i in range(0, 100, 30)]
     write_events(path, iter(parts), metadata(100), truth=False)
     with uproot.open(path) as file:
-        assert not [name for name in file[TREE].keys() if name.endswith("_true")]
+        assert not [branch.name for branch in file[TREE].branches if branch.name.endswith("_true")]
         read = file[TREE]["e_ecal"].array(library="np")
     np.testing.assert_allclose(read, events["e_ecal"], rtol=2**-11)
 
@@ -154,7 +154,7 @@ def rewritten(path: Path, types: dict, entries: int, text: str) -> None:
     with uproot.recreate(path) as file:
         tree = file.mktree(TREE, types)
         tree.extend({name: np.zeros((5, *kind.shape), kind.base) for name, kind in types.items()})
-        file[METADATA] = text if text else metadata(entries).to_json()
+        file[METADATA] = text or metadata(entries).to_json()
 
 
 def test_a_missing_branch_and_one_of_another_type(tmp_path):

@@ -162,5 +162,5 @@ def test_a_mistake_in_a_processor_keeps_its_traceback(config, event_paths, tmp_p
     )
     mine = load_processor(path, config, blinded=True)
     files = open_files({"I": event_paths["I"]}, config, mine)
-    with pytest.raises(Exception, match="KeyError.*e_none"):
+    with pytest.raises(Exception, match=r"KeyError.*e_none"):
         process(files, mine)

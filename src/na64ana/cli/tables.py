@@ -73,7 +73,8 @@ def _limits(result: LimitsResult) -> Table:
     table = _table(f"Upper limits on epsilon at {level} ({result.curve.method} CLs)")
     for name in ("m_A' [MeV]", "observed", "expected", "1 sigma band", "asymptotic"):
         table.add_column(name, justify="right")
-    curve, other = result.curve, result.asymptotic
+    curve = result.curve
+    observed = None if result.asymptotic is None else result.asymptotic.observed
     in_mev = 1e3 * curve.masses
     rows = sorted({int(np.argmin(np.abs(np.log(in_mev / mass)))) for mass in _PRINTED})
     for i in rows:
@@ -83,7 +84,7 @@ def _limits(result: LimitsResult) -> Table:
             "closed" if curve.observed is None else f"{curve.observed[i]:.2e}",
             f"{expected[2]:.2e}",
             f"{expected[1]:.2e} - {expected[3]:.2e}",
-            "closed" if other.observed is None else f"{other.observed[i]:.2e}",
+            "closed" if observed is None else f"{observed[i]:.2e}",
         )
     return table
 
@@ -95,8 +96,8 @@ def _print_summary(result: LimitsResult, console: Console) -> None:
     if events is not None and events.observed is not None:
         counts = ", ".join(f"{name} {count}" for name, count in events.observed.items())
         console.print(f"Observed in the box: {counts}")
-    exact, letter = result.curve.event_limits[0], result.asymptotic.event_limits[0]
-    if exact.observed is not None and letter.observed is not None:
+    if result.asymptotic is not None:
+        exact, letter = result.curve.event_limits[0], result.asymptotic.event_limits[0]
         console.print(
             f"Signal events excluded: {exact.observed:.2f} (marginalised); the asymptotic "
             f"formulas say {letter.observed:.2f}, which excludes too much at counts this low"

@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from na64ana.config.reference import ReferenceCurve
 from na64ana.plotting.style import BLACK, BLUE, INNER_BAND, ORANGE, OUTER_BAND
 from na64ana.stats.curve import LimitCurve
+
+Floats = npt.NDArray[np.float64]
 
 
 def plot_limit(
@@ -36,24 +40,9 @@ def plot_limit(
     -------
     Axes
     """
-    masses, expected = curve.masses, curve.expected
-    ax.fill_between(
-        masses,
-        expected[:, 0],
-        expected[:, 4],
-        color=OUTER_BAND,
-        lw=0,
-        label=r"expected $\pm2\sigma$",
-    )
-    ax.fill_between(
-        masses,
-        expected[:, 1],
-        expected[:, 3],
-        color=INNER_BAND,
-        lw=0,
-        label=r"expected $\pm1\sigma$",
-    )
-    ax.plot(masses, expected[:, 2], color=BLUE, ls="--", label="expected median")
+    masses = curve.masses
+    if curve.has_expected:
+        _draw_expected(masses, curve.expected, ax)
     if asymptotic is not None and asymptotic.observed is not None:
         ax.plot(masses, asymptotic.observed, color=BLUE, ls=":", label="observed, asymptotic")
     if curve.observed is not None:
@@ -72,3 +61,23 @@ def plot_limit(
     ax.legend(loc="upper left", title=f"$A'\\to$ invisible, {level}", alignment="left")
     ax.text(0.97, 0.04, title, transform=ax.transAxes, ha="right", va="bottom")
     return ax
+
+
+def _draw_expected(masses: Floats, expected: Floats, ax: Axes) -> None:
+    ax.fill_between(
+        masses,
+        expected[:, 0],
+        expected[:, 4],
+        color=OUTER_BAND,
+        lw=0,
+        label=r"expected $\pm2\sigma$",
+    )
+    ax.fill_between(
+        masses,
+        expected[:, 1],
+        expected[:, 3],
+        color=INNER_BAND,
+        lw=0,
+        label=r"expected $\pm1\sigma$",
+    )
+    ax.plot(masses, expected[:, 2], color=BLUE, ls="--", label="expected median")

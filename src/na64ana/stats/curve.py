@@ -44,19 +44,35 @@ class LimitCurve:
         return np.asarray(self.epsilon_0 * np.sqrt(events))
 
     @property
+    def has_expected(self) -> bool:
+        """Whether the expected limits were computed."""
+        return all(limit.expected is not None for limit in self.event_limits)
+
+    @property
     def expected(self) -> Floats:
-        """Limits on epsilon ``(n, 5)`` expected without a signal, at -2 to 2 sigma."""
-        events = np.array([limit.expected for limit in self.event_limits])
-        return np.asarray(self.epsilon_0[:, None] * np.sqrt(events))
+        """Limits on epsilon ``(n, 5)`` expected without a signal, at -2 to 2 sigma.
+
+        Raises
+        ------
+        LimitError
+            If they were not computed.
+        """
+        events = [limit.expected for limit in self.event_limits if limit.expected is not None]
+        if not self.has_expected:
+            msg = "the expected limits were not computed; ask for them with expected=True"
+            raise LimitError(msg)
+        return np.asarray(self.epsilon_0[:, None] * np.sqrt(np.array(events)))
 
 
 def compute_event_limit(
-    model: CountingModel, confidence_level: float, method: Method
+    model: CountingModel, confidence_level: float, method: Method, *, expected: bool = True
 ) -> EventLimit:
     """Compute a limit on events by the method named; raises `LimitError`."""
-    if method == "asymptotic":
-        return workspace.compute_asymptotic_limit(model, confidence_level)
-    return marginalised.compute_limit(model, confidence_level)
+    compute = {
+        "marginalised": marginalised.compute_limit,
+        "asymptotic": workspace.compute_asymptotic_limit,
+    }[method]
+    return compute(model, confidence_level, expected=expected)
 
 
 def compute_curve(
@@ -64,6 +80,8 @@ def compute_curve(
     models: Sequence[CountingModel],
     confidence_level: float,
     method: Method,
+    *,
+    expected: bool = True,
 ) -> LimitCurve:
     """Compute limits on epsilon for one model per mass.
 
@@ -75,6 +93,8 @@ def compute_curve(
         One per mass, with the signal of epsilon = 1. They may differ in the signal only.
     confidence_level : float
     method : {"marginalised", "asymptotic"}
+    expected : bool
+        Whether to compute the expected limits, too.
 
     Raises
     ------
@@ -90,7 +110,9 @@ def compute_curve(
             raise LimitError(msg)
         shares = tuple(round(c.signal.events / model.signal, 6) for c in model.channels)
         if shares not in by_shares:
-            by_shares[shares] = compute_event_limit(model, confidence_level, method)
+            by_shares[shares] = compute_event_limit(
+                model, confidence_level, method, expected=expected
+            )
         limits.append(by_shares[shares])
     return LimitCurve(
         method=method,

@@ -62,7 +62,9 @@ class _Ensemble:
         return np.asarray(self.outcomes @ np.log1p(mu * self.signal / self.background))
 
 
-def compute_limit(model: CountingModel, confidence_level: float) -> EventLimit:
+def compute_limit(
+    model: CountingModel, confidence_level: float, *, expected: bool = True
+) -> EventLimit:
     """Compute observed and expected limits on the signal events.
 
     Parameters
@@ -71,6 +73,8 @@ def compute_limit(model: CountingModel, confidence_level: float) -> EventLimit:
         Any scale of the signal; the limit counts the events of all channels.
     confidence_level : float
         For example 0.9.
+    expected : bool
+        Whether to compute the expected limits.
 
     Returns
     -------
@@ -110,9 +114,9 @@ def compute_limit(model: CountingModel, confidence_level: float) -> EventLimit:
 
     observed = sensitive.observed
     reached = float(without_signal.sum())
-    expected = [
+    bands = [
         _root(partial(at_quantile, probability=probability)) if probability < reached else math.inf
-        for probability in ndtr(np.arange(-2.0, 3.0)).tolist()
+        for probability in (ndtr(np.arange(-2.0, 3.0)).tolist() if expected else [])
     ]
     return EventLimit(
         method="marginalised",
@@ -120,7 +124,7 @@ def compute_limit(model: CountingModel, confidence_level: float) -> EventLimit:
         observed=None
         if observed is None
         else _root(partial(at_outcome, index=_index(ensemble, observed))),
-        expected=(expected[0], expected[1], expected[2], expected[3], expected[4]),
+        expected=(bands[0], bands[1], bands[2], bands[3], bands[4]) if expected else None,
     )
 
 

@@ -119,11 +119,12 @@ class EventLimit:
         For example 0.9.
     observed : float or None
         Observed limit; None while the box is closed.
-    expected : tuple of five floats
-        Limits that data without a signal give at -2, -1, 0, 1, 2 standard deviations.
+    expected : tuple of five floats or None
+        Limits that data without a signal give at -2, -1, 0, 1, 2 standard deviations; None where
+        they were not asked for.
     """
 
     method: Method
     confidence_level: float
     observed: float | None
-    expected: tuple[float, float, float, float, float]
+    expected: tuple[float, float, float, float, float] | None

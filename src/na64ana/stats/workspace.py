@@ -3,11 +3,16 @@
 from typing import Any
 
 import pyhf
+from pyhf.infer import hypotest
 from pyhf.infer.intervals.upper_limits import toms748_scan
+from scipy.optimize import toms748
 
 from na64ana.errors import LimitError
 from na64ana.stats import names
 from na64ana.stats.model import CountingModel, EventLimit, Sample
+
+#: Where the search for a limit starts; at mu = 0 CLs is 0/0 in pyhf.
+LOWEST_MU = 0.05
 
 
 def make_workspace(model: CountingModel) -> dict[str, Any]:
@@ -42,17 +47,26 @@ def make_workspace(model: CountingModel) -> dict[str, Any]:
     return workspace
 
 
-def compute_asymptotic_limit(model: CountingModel, confidence_level: float) -> EventLimit:
+def compute_asymptotic_limit(
+    model: CountingModel, confidence_level: float, *, expected: bool = True
+) -> EventLimit:
     """Compute the limit of the letter: CLs with q-tilde in the asymptotic approximation.
+
+    For fewer than about ten background events it excludes too much: use it for comparison.
+
+    Parameters
+    ----------
+    model : CountingModel
+        Any scale of the signal; the limit counts the events of all channels.
+    confidence_level : float
+        For example 0.9.
+    expected : bool
+        Whether to compute the expected limits, which takes several times as long.
 
     Raises
     ------
     LimitError
         If there is no signal, or no root is found.
-
-    Notes
-    -----
-    For fewer than about ten background events this excludes too much; for comparison only.
     """
     if not model.signal > 0:
         msg = "the model has no signal, so nothing is excluded"
@@ -61,19 +75,27 @@ def compute_asymptotic_limit(model: CountingModel, confidence_level: float) -> E
     workspace = pyhf.Workspace(make_workspace(unit))
     pdf = workspace.model()
     data = workspace.data(pdf)
-    high = pdf.config.suggested_bounds()[pdf.config.poi_index][1]
+    upper = pdf.config.suggested_bounds()[pdf.config.poi_index][1]
+    alpha = 1 - confidence_level
+    observed, bands = None, None
+
+    def excess(mu: float) -> float:
+        return float(hypotest(mu, data, pdf, test_stat="qtilde")) - alpha
+
     try:
-        observed, expected = toms748_scan(
-            data, pdf, 0.05, high, level=1 - confidence_level, rtol=1e-6
-        )
+        if expected:
+            _, limits = toms748_scan(data, pdf, LOWEST_MU, upper, level=alpha, rtol=1e-6)
+            bands = tuple(map(float, limits))
+        if unit.observed is not None:
+            observed = float(toms748(excess, LOWEST_MU, upper, rtol=1e-6))
     except (ValueError, RuntimeError, pyhf.exceptions.FailedMinimization) as error:
         msg = f"the asymptotic limit was not found: {' '.join(str(error).split())}"
         raise LimitError(msg) from error
     return EventLimit(
         method="asymptotic",
         confidence_level=confidence_level,
-        observed=None if unit.observed is None else float(observed),
-        expected=tuple(map(float, expected)),  # type: ignore[arg-type]  # always five
+        observed=observed,
+        expected=bands,  # type: ignore[arg-type]  # pyhf gives five
     )
 
 

@@ -49,8 +49,8 @@ class EventAnalysis:
 class LimitsResult:
     """All that `na64ana limits` prints, writes and draws.
 
-    `curve` is the headline, `asymptotic` the letter's method on the same models. `models` have
-    the signal of epsilon = 1, one per mass.
+    `curve` is the headline. `asymptotic` is the observed limit by the letter's method on the same
+    models, None while the box is closed. `models` have the signal of epsilon = 1, one per mass.
     """
 
     config: Config
@@ -59,7 +59,7 @@ class LimitsResult:
     background: BackgroundTable
     models: tuple[CountingModel, ...]
     curve: LimitCurve
-    asymptotic: LimitCurve
+    asymptotic: LimitCurve | None
     events: EventAnalysis | None
 
 
@@ -155,7 +155,9 @@ def _limits(
     progress("computing limits", 0, 2)
     curve = compute_curve(masses, models, level, "marginalised")
     progress("computing limits", 1, 2)
-    asymptotic = compute_curve(masses, models, level, "asymptotic")
+    asymptotic = None
+    if observed is not None:
+        asymptotic = compute_curve(masses, models, level, "asymptotic", expected=False)
     progress("computing limits", 2, 2)
     return LimitsResult(config, periods, box, table, models, curve, asymptotic, events)
 

@@ -58,7 +58,8 @@ def limits_csv(result: LimitsResult) -> str:
         "epsilon_0": result.curve.epsilon_0,
     }
     for curve in (result.curve, result.asymptotic):
-        columns |= _curve_columns(curve)
+        if curve is not None:
+            columns |= _curve_columns(curve)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -86,10 +87,10 @@ def _curve_columns(curve: LimitCurve) -> dict[str, Any]:
     n, name = len(curve.masses), curve.method
     observed = [None] * n if curve.observed is None else curve.observed
     columns: dict[str, Any] = {f"epsilon_observed_{name}": observed}
-    for i, sigma in enumerate(_SIGMAS):
-        columns[f"epsilon_expected_{sigma}_{name}"] = curve.expected[:, i]
+    if curve.has_expected:
+        for i, sigma in enumerate(_SIGMAS):
+            columns[f"epsilon_expected_{sigma}_{name}"] = curve.expected[:, i]
     columns[f"events_observed_{name}"] = [limit.observed for limit in curve.event_limits]
-    columns[f"events_expected_median_{name}"] = [limit.expected[2] for limit in curve.event_limits]
     return columns
 
 
@@ -198,7 +199,10 @@ def _manifest(result: LimitsResult, inputs: dict[str, Any], mass: float) -> dict
 
 def _without_paths(periods: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: {"eot": p["eot"], "files": sorted(f["lineage"] or f["sha256"] for f in p.get("files", []))}
+        name: {
+            "eot": p["eot"],
+            "files": sorted(f["lineage"] or f["sha256"] for f in p.get("files", [])),
+        }
         for name, p in periods.items()
     }
 
