@@ -1,6 +1,7 @@
 """From event files, or from published numbers, to limits on epsilon."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -200,15 +201,18 @@ def _background(
 
 def _yields(config: Config, periods: tuple[str, ...], masses: Floats) -> dict[str, Floats]:
     """Return the yield per electron on target and mass, by period, for epsilon = 1."""
-    by_edge: dict[float, Floats] = {}
-    for name in periods:
-        edge = config.periods[name].e_ecal_max
-        if edge not in by_edge:
-            energy = config.signal.beam_energy
-            threshold = energy - edge
-            curve = compute_yields(masses, beam_energy=energy, e_miss_min=threshold)
-            by_edge[edge] = curve.yields
-    return {name: by_edge[config.periods[name].e_ecal_max] for name in periods}
+    energy = config.signal.beam_energy
+    grid = tuple(map(float, masses))
+    return {
+        name: _yield_curve(grid, energy, energy - config.periods[name].e_ecal_max)
+        for name in periods
+    }
+
+
+@cache
+def _yield_curve(masses: tuple[float, ...], beam_energy: float, e_miss_min: float) -> Floats:
+    """Return yields that several periods, and several calls in a session, have in common."""
+    return compute_yields(masses, beam_energy=beam_energy, e_miss_min=e_miss_min).yields
 
 
 def _model(

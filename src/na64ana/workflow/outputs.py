@@ -13,7 +13,7 @@ import numpy as np
 
 from na64ana.config.reference import load_reference
 from na64ana.plotting.limit import plot_limit
-from na64ana.plotting.plane import plot_plane
+from na64ana.plotting.plane import DRAWN_HEIGHT, plot_plane
 from na64ana.plotting.style import figure
 from na64ana.processing.run import ProcessedRun
 from na64ana.provenance import lineage, package_versions, sha256_file
@@ -122,14 +122,15 @@ def _draw_plane(result: LimitsResult, run: ProcessedRun, folder: Path) -> None:
     )
     vmax = max(float(plane.values().max()) for plane in planes.values())
     titles = {"electron": "electron tagged", "selected": "all cuts, box closed"}
-    note = "diagonal prescaled\nin period " + ", ".join(run.prescales())
+    notes = [f"box and strip C are drawn\n{DRAWN_HEIGHT / box.e_hcal_max:g} times too high", ""]
+    if run.prescales():
+        notes[1] = "diagonal prescaled in\nperiod " + ", ".join(run.prescales())
     with figure(folder / "plane.png", 12, 5.5) as fig:
         axes = fig.subplots(1, 2, sharey=True)
-        for ax, (stage, plane) in zip(axes, planes.items(), strict=True):
+        for ax, (stage, plane), note in zip(axes, planes.items(), notes, strict=True):
             mesh = plot_plane(plane, ax, box=box, vmax=vmax, title=titles[stage])
+            ax.text(0.97, 0.96, note, transform=ax.transAxes, ha="right", va="top")
         axes[1].set_ylabel("")
-        if run.prescales():
-            axes[1].text(0.96, 0.95, note, transform=axes[1].transAxes, ha="right", va="top")
         fig.colorbar(mesh, ax=axes, label="events / GeV$^2$", pad=0.01)
     (folder / "plane.csv").write_text(_plane_csv(planes), encoding="utf-8")
 
