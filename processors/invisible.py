@@ -64,8 +64,10 @@ class Processor(ProcessorABC):  # type: ignore[misc]  # coffea publishes no type
             columns = {name: array[outside] for name, array in columns.items()}
             e_hcal = e_hcal[outside]
 
+        # The first row counts all events, those of the box too: what the later rows lack cannot
+        # be told apart from what fails the trigger.
         tally = Tally(self.blinded, entries_read={events.metadata["fileuuid"]: len(events)})
-        tally.cut_flow["events"] = len(e_hcal)
+        tally.cut_flow["events"] = len(events)
         for name, passed in apply_cuts(cuts, columns):
             tally.cut_flow[name] = int(passed.sum())
             if name in STAGES:

@@ -24,6 +24,10 @@ class IncompleteDataError(DataError):
     exit_code = 3
 
 
+class ProcessorError(NA64AnaError):
+    """A processor, which users edit, raised an exception; --debug shows where."""
+
+
 class OutputError(NA64AnaError):
     """A result cannot be written, or would overwrite an earlier one."""
 

@@ -321,3 +321,28 @@ def test_the_installed_command_works_in_a_process(tmp_path):
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "limits.csv").is_file()
     assert done.stderr.count("Warning") == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_a_reader_that_leaves_early_loses_nothing(tmp_path):
+    command = Path(sys.executable).with_name("na64ana")
+    done = subprocess.run(
+        f"{command} limits --published | head -1",
+        shell=True,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    assert left(tmp_path) == ["limit.png", "limits.csv", "manifest.json", "workspace.json"]
+
+
+def test_a_mistake_of_a_processor_is_one_line_too(run, event_file, tmp_path):
+    source = (shipped_path("processors") / "invisible.py").read_text()
+    mine = tmp_path / "mine.py"
+    mine.write_text(source.replace('tally.cut_flow["events"] =', 'tally.cut_flaw["events"] ='))
+    code, _, err = run("limits", "--processor", mine, "--events", f"I={event_file}")
+    assert code == 1
+    assert "cut_flaw" in one_line(err)
+    assert left(Path()) == []

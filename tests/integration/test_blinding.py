@@ -50,7 +50,7 @@ def test_the_closed_tally_holds_none_of_them(tallies):
     assert "missing_energy" not in closed.cut_flow
     for plane in closed.planes.values():
         assert plane.values(flow=True)[:51, :2].sum() == 0  # underflow and the box
-    assert closed.cut_flow["events"] + N_PLANTED >= opened.cut_flow["events"]
+    assert closed.cut_flow["events"] == opened.cut_flow["events"]  # what the file holds
     difference = opened.planes["selected"].values() - closed.planes["selected"].values()
     assert difference.sum() == opened.regions["signal_box"]
 
@@ -74,7 +74,9 @@ def test_the_closed_tally_is_that_of_a_file_without_them(config, closed, tallies
     write_events(tmp_path / "I.root", events, metadata)
     without = process(open_files({"I": (tmp_path / "I.root",)}, config, closed), closed)
     clean, blinded = without.tallies["I"], tallies[0]
-    assert blinded.cut_flow == clean.cut_flow
+    events_read = blinded.cut_flow["events"] - clean.cut_flow["events"]
+    assert 0.9 * N_PLANTED < events_read <= N_PLANTED
+    assert blinded.cut_flow | {"events": 0} == clean.cut_flow | {"events": 0}
     assert blinded.planes == clean.planes
     assert blinded.regions == clean.regions
     assert blinded.sideband_c == clean.sideband_c

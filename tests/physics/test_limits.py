@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 from scipy.stats import poisson
 
 from na64ana.errors import LimitError
-from na64ana.stats.curve import compute_curve
+from na64ana.stats.curve import SHARE_STEP, compute_curve
 from na64ana.stats.marginalised import compute_limit
 from na64ana.stats.model import Channel, CountingModel, Sample, symmetric
 from na64ana.stats.workspace import compute_asymptotic_limit, make_workspace
@@ -183,6 +183,22 @@ def test_epsilon_follows_from_events():
     expected = [math.sqrt(events / model.signal) for model in models]
     assert curve.observed == pytest.approx(expected)
     assert curve.epsilon_0**2 * [m.signal for m in models] == pytest.approx([1.0, 1.0])
+
+
+def test_masses_with_nearly_equal_shares_may_have_one_limit():
+    def model(extra: float) -> CountingModel:
+        channels = five_periods((0, 1, 0, 0, 1)).channels
+        last = channels[-1]
+        more = Sample("signal", last.signal.events * (1 + extra), last.signal.factors)
+        return CountingModel(
+            (*channels[:-1], Channel(last.name, last.observed, more, last.backgrounds))
+        )
+
+    shares = [model(e).channels[-1].signal.events / model(e).signal for e in (0.0, 0.005)]
+    assert 0.5 * SHARE_STEP < abs(shares[1] - shares[0]) < SHARE_STEP
+    for compute in (compute_limit, compute_asymptotic_limit):
+        one, other = (compute(model(e), 0.9).observed for e in (0.0, 0.005))
+        assert other == pytest.approx(one, rel=1e-3)
 
 
 def test_what_cannot_be_limited_is_refused():

@@ -1,3 +1,5 @@
+import errno
+
 import pytest
 
 from na64ana.errors import OutputError
@@ -57,3 +59,17 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path, context):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="cannot be written"), context(tmp_path / "file" / "sub"):
         pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
+def test_a_full_disk_is_one_line_and_leaves_no_new_folder(tmp_path, number):
+    folder = tmp_path / "new"
+    with pytest.raises(OutputError, match="nothing was kept"), atomic_files(folder, ["a"]) as stage:
+        (stage / "a").write_text("half")
+        raise OSError(number, "no space")
+    assert not folder.exists()
+
+
+def test_other_errors_inside_stay_what_they_are(tmp_path):
+    with pytest.raises(FileNotFoundError), atomic_files(tmp_path, ["a"]):
+        (tmp_path / "none").read_text()

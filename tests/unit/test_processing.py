@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from na64ana.errors import ConfigError, DataError, IncompleteDataError
+from na64ana.errors import ConfigError, DataError, IncompleteDataError, ProcessorError
 from na64ana.io.format import FileMetadata
 from na64ana.io.writing import write_events
 from na64ana.processing.processors import load_processor
@@ -151,7 +151,7 @@ def test_a_processor_that_cannot_be_used(config, tmp_path, text, said):
         load_processor(path, config, blinded=True)
 
 
-def test_a_mistake_in_a_processor_keeps_its_traceback(config, event_paths, tmp_path):
+def test_a_mistake_in_a_processor_is_named(config, event_paths, tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(
         "from na64ana.config import Config\n"
@@ -162,5 +162,7 @@ def test_a_mistake_in_a_processor_keeps_its_traceback(config, event_paths, tmp_p
     )
     mine = load_processor(path, config, blinded=True)
     files = open_files({"I": event_paths["I"]}, config, mine)
-    with pytest.raises(Exception, match=r"KeyError.*e_none"):
-        process(files, mine)
+    said = r"I\.root, events 0 to \d+: the processor failed with KeyError\('e_none'\)"
+    for workers in (1, 2):
+        with pytest.raises(ProcessorError, match=said):
+            process(files, mine, workers=workers)

@@ -86,28 +86,30 @@ def limits(  # noqa: PLR0913 - an argument per option
     config = load_config(config_path)
     inputs = {"published": published, "unblind": unblind, "seed": seed}
     names = output_names(published=published)
-    with atomic_files(output, names, overwrite=overwrite) as staging:
-        with TerminalProgress() as progress:
-            if published:
-                result = limits_from_published(config, progress=progress)
-            else:
-                extra: dict[str, tuple[Path, ...]] = {}
-                for period, path in event_files:
-                    extra[period] = (*extra.get(period, ()), path)
-                paths = listed_files(config, extra)
-                if not paths:
-                    click.echo(f"no event files given: simulating into {cache_folder()}", err=True)
-                    paths = simulated_files(config, seed=seed, progress=progress)
-                result = limits_from_events(
-                    config,
-                    paths,
-                    unblind=unblind,
-                    processor=processor,
-                    workers=workers,
-                    progress=progress,
-                )
-            progress("drawing figures", 0, 1)
-            write_outputs(result, staging, inputs=inputs)
-            progress("drawing figures", 1, 1)
-        print_result(result, Console())
+    with (
+        atomic_files(output, names, overwrite=overwrite) as staging,
+        TerminalProgress() as progress,
+    ):
+        if published:
+            result = limits_from_published(config, progress=progress)
+        else:
+            extra: dict[str, tuple[Path, ...]] = {}
+            for period, path in event_files:
+                extra[period] = (*extra.get(period, ()), path)
+            paths = listed_files(config, extra)
+            if not paths:
+                click.echo(f"no event files given: simulating into {cache_folder()}", err=True)
+                paths = simulated_files(config, seed=seed, progress=progress)
+            result = limits_from_events(
+                config,
+                paths,
+                unblind=unblind,
+                processor=processor,
+                workers=workers,
+                progress=progress,
+            )
+        progress("drawing figures", 0, 1)
+        write_outputs(result, staging, inputs=inputs)
+        progress("drawing figures", 1, 1)
+    print_result(result, Console())
     click.echo(f"written to {output.resolve()}: {', '.join(names)}")

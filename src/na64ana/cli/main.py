@@ -1,5 +1,6 @@
 """The command `na64ana`."""
 
+import os
 import sys
 import traceback
 from typing import NoReturn
@@ -42,9 +43,16 @@ def main() -> NoReturn:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted; nothing was written", 130)
+    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to flush
+        sys.exit(0)
     except MemoryError:
         _show_traceback()
         _fail("out of memory; use fewer --workers", 1)
+    except Exception as error:  # noqa: BLE001 - whatever else is a mistake of a program
+        _show_traceback()
+        where = "" if "--debug" in sys.argv else "; 'na64ana --debug' with the rest shows where"
+        _fail(f"unexpected {type(error).__name__}: {error}{where}", 1)
     sys.exit(0)
 
 

@@ -1,12 +1,16 @@
 """Results appear whole or not at all: written under a temporary name, then renamed."""
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from na64ana.errors import OutputError
+
+#: Errors of the folder that is written to, as opposed to those of what the block does.
+_CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG)
 
 
 @contextlib.contextmanager
@@ -57,20 +61,26 @@ def atomic_files(folder: Path, names: Iterable[str], *, overwrite: bool = False)
     if existing and not overwrite:
         msg = f"{existing[0]}: exists already; choose another folder or say --overwrite"
         raise OutputError(msg)
+    created = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         staging = tempfile.TemporaryDirectory(dir=folder, prefix=".na64ana-")
     except OSError as error:
         msg = f"{folder}: cannot be written ({error.strerror}); choose another folder"
         raise OutputError(msg) from error
-    with staging as name:
-        yield Path(name)
-        try:
+    try:
+        with staging as name:
+            yield Path(name)
             for file in sorted(Path(name).iterdir()):
                 file.replace(folder / file.name)
-        except OSError as error:
-            msg = f"{folder}: cannot be written ({error.strerror})"
-            raise OutputError(msg) from error
+    except OSError as error:
+        if error.errno not in _CANNOT_WRITE:
+            raise
+        msg = f"{folder}: cannot be written ({error.strerror}); nothing was kept"
+        raise OutputError(msg) from error
+    finally:
+        if created and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _umask() -> int:

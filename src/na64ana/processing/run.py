@@ -11,7 +11,7 @@ from coffea.processor import FuturesExecutor, IterativeExecutor, Runner
 from coffea.processor.executor import WorkItem
 
 from na64ana.config import Config
-from na64ana.errors import DataError, IncompleteDataError
+from na64ana.errors import DataError, IncompleteDataError, ProcessorError
 from na64ana.io.format import TREE
 from na64ana.io.reading import EventFile, open_event_file
 from na64ana.io.schema import NA64Schema
@@ -93,6 +93,8 @@ def process(
     ------
     DataError
         If a file breaks while it is read.
+    ProcessorError
+        If the processor raises an exception.
     IncompleteDataError
         If not every event of every file was read exactly once.
     """
@@ -102,6 +104,9 @@ def process(
         for file in opened
         for item in _work_items(period, file, processor.columns(period), chunk_size)
     ]
+    if not items:
+        msg = "no event files; give at least one, or use the published numbers"
+        raise DataError(msg)
     executor = (
         IterativeExecutor(status=False, retries=0)
         if workers == 1
@@ -140,17 +145,23 @@ def _silence() -> Iterator[None]:
 
 
 def _explain(error: Exception, items: Iterable[WorkItem]) -> Exception:
-    """Turn coffea's exception into one line, if a file is to blame; else give it back."""
+    """Turn coffea's exception, which names the task and the cause, into one line."""
     text = str(error)
-    blamed = [item.filename for item in items if item.filename in text]
-    reading = text.startswith(("Failed to open file", "Failed creating nanoevents"))
-    if not blamed or not reading:
+    task, separator, cause = text.partition(". The error was: ")
+    blamed = [item for item in items if _names(task, item)]
+    if not blamed or not separator:
         return error
-    cause: BaseException = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-    return DataError(f"{blamed[0]}: damaged ({reason}); make or copy it again")
+    item, cause = blamed[0], " ".join(cause.split()).removesuffix(".")
+    if task.startswith("Failed processing file"):
+        events = f"events {item.entrystart} to {item.entrystop}"
+        return ProcessorError(f"{item.filename}, {events}: the processor failed with {cause}")
+    return DataError(f"{item.filename}: damaged ({cause}); make or copy it again")
+
+
+def _names(text: str, item: WorkItem) -> bool:
+    """Tell whether coffea's text speaks of a task; its repr differs from process to process."""
+    parts = ("filename", "entrystart", "entrystop")
+    return all(f"{part}={getattr(item, part)!r}," in text for part in parts)
 
 
 def _check_eot(period: str, files: tuple[EventFile, ...], config: Config) -> None:

@@ -31,7 +31,7 @@ class Tally:
         Whether events of the signal box were taken out before anything was counted. Tallies of
         different kinds do not add.
     cut_flow : dict of str to int
-        Events left after each cut, in order; the first row counts the events looked at.
+        Events left after each cut, in order; the first row counts the events read.
     planes : dict of str to Hist
         (E_ECAL, E_HCAL) by stage of the selection: ``electron`` after the SRD tag, ``selected``
         after all cuts but those on the two axes.
