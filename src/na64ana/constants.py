@@ -17,6 +17,9 @@ GEV2_TO_CM2 = 3.893794e-28
 #: Conversion of a cross section from GeV^-2 to pb.
 GEV2_TO_PB = 3.893794e8
 
+#: Energy of the electron beam [GeV], runs I-V in invisible mode (PRL 131 (2023) 161801).
+BEAM_ENERGY = 100.0
+
 #: Lead: atomic number, molar mass [g/mol], density [g/cm^3], radiation length [g/cm^2].
 PB_Z = 82
 PB_A = 207.2

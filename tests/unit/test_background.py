@@ -116,20 +116,38 @@ def test_published_rows_divide_the_group_by_eot(config):
 
 
 def test_extrapolated_rows_are_divided_by_sideband_events():
-    fit = Extrapolation(np.log(0.4), (0.5, 0.7), 0.2, (), ("exponential",), 40, (50.0, 86.0))
+    fit = Extrapolation(np.log(0.4), (0.5, 0.7), 0.2, (), ("exponential",), (), 40, (50.0, 86.0))
     rows = extrapolated_rows({"I": 10, "II": 30}, "I-II", fit)
     assert [row.events for row in rows] == pytest.approx([0.1, 0.3])
     assert {row.scope for row in rows} == {"I-II"}
     assert np.log(rows[0].factors) == pytest.approx([-0.7, 0.9])
 
 
-def test_totals_add_shared_errors_linearly():
+def test_totals_draw_shared_errors_together():
     factors = (1 / 1.1, 1.1)
     shared = [BackgroundRow(p, "a", 1.0, factors, "all", "") for p in ("I", "II")]
     alone = [BackgroundRow(p, "b", 1.0, factors, p, "") for p in ("I", "II")]
-    error = np.log(1.1)
-    assert BackgroundTable(tuple(shared)).total(["I", "II"]) == pytest.approx((2, 2 * error))
-    events, total = BackgroundTable(tuple(alone)).total(["I", "II"])
-    assert (events, total) == pytest.approx((2, np.sqrt(2) * error))
+    events, low, high = BackgroundTable(tuple(shared)).total(["I", "II"])
+    assert (events, low, high) == pytest.approx((2, 2 / 1.1, 2 * 1.1), rel=3e-3)
+    events, low, high = BackgroundTable(tuple(alone)).total(["I", "II"])
+    assert (high - low) / 2 == pytest.approx(np.sqrt(2) * np.log(1.1), rel=0.03)
     assert BackgroundTable(tuple(shared)).total(["I"])[0] == 1
     assert BackgroundTable(tuple(shared)).of("II") == (shared[1],)
+
+
+def test_a_fit_whose_profile_fails_still_has_errors(config):
+    """Counts for which Hesse or Minos of one family fails (found in toys)."""
+    counts = [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 4, 1, 3, 8, 6, 11, 15, 19]
+    energies = np.repeat(51.0 + 2.0 * np.arange(18), counts)
+    fit = extrapolate(energies, EDGE, config.background)
+    assert np.isfinite([fit.ln_b, *fit.statistical, *fit.factors]).all()
+    assert fit.factors[0] < 1 < fit.factors[1]
+
+
+def test_a_family_at_a_limit_is_kept_and_said(config):
+    """A tail with a sharp edge drives the power of the stretched exponential to its limit."""
+    rng = np.random.default_rng(7)
+    energies = np.concatenate([TOP - 3 * rng.random(60), 86 - 20 * rng.random(6)])
+    fit = extrapolate(energies, EDGE, config.background)
+    assert fit.failed == ()
+    assert {f.family for f in fit.fits} == set(config.background.families)

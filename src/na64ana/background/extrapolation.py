@@ -20,14 +20,13 @@ from iminuit import Minuit
 from scipy.special import gammaln
 
 from na64ana.config.models import Background
+from na64ana.constants import BEAM_ENERGY
 from na64ana.errors import BackgroundError
 
 Floats = npt.NDArray[np.float64]
 
 #: Families within this AICc of the best take part.
 AICC_WINDOW = 4.0
-#: Beam energy [GeV], from which the stretched exponential counts the missing energy.
-BEAM_ENERGY = 100.0
 #: Missing energy [GeV] in the middle of the sideband, where its slope is a parameter.
 PIVOT = 30.0
 _NODE, _WEIGHT = np.polynomial.legendre.leggauss(16)
@@ -60,7 +59,20 @@ FAMILIES = {
 
 @dataclass(frozen=True)
 class FamilyFit:
-    """One family fitted: ln b with its statistical errors (both positive), shape, AICc."""
+    """One family fitted.
+
+    Attributes
+    ----------
+    family : str
+    ln_b, down, up : float
+        Logarithm of the events in the box, and its statistical errors, both positive.
+    shape : tuple of float
+        Shape parameters.
+    aicc : float
+        Akaike's criterion for small samples.
+    at_limit : bool
+        Whether a shape parameter was held at its limit.
+    """
 
     family: str
     ln_b: float
@@ -68,6 +80,7 @@ class FamilyFit:
     up: float
     shape: tuple[float, ...]
     aicc: float
+    at_limit: bool
 
 
 @dataclass(frozen=True)
@@ -84,8 +97,9 @@ class Extrapolation:
         Half of the spread of the families; adds linearly to the statistical error.
     fits : tuple of FamilyFit
         Every family that converged.
-    used : tuple of str
-        The families that took part.
+    used, failed : tuple of str
+        The families that took part, and those that did not converge. The others describe the
+        data worse.
     n_events : int
         Events in the fit range.
     fit_range : tuple of float
@@ -97,6 +111,7 @@ class Extrapolation:
     function_choice: float
     fits: tuple[FamilyFit, ...]
     used: tuple[str, ...]
+    failed: tuple[str, ...]
     n_events: int
     fit_range: tuple[float, float]
 
@@ -154,6 +169,7 @@ def extrapolate(energies: Sequence[float], e_ecal_max: float, options: Backgroun
         function_choice=(high - low) / 2,
         fits=tuple(fits),
         used=tuple(fit.family for fit in used),
+        failed=tuple(name for name in options.families if name not in {f.family for f in fits}),
         n_events=n_events,
         fit_range=(e_ecal_max, options.sideband_c_max),
     )
@@ -183,7 +199,11 @@ def _prediction(
 
 
 def _fit(family: Family, counts: npt.NDArray[np.int64], edges: Floats) -> FamilyFit | None:
-    """Fit one family; None if it does not converge or ends at a limit of a parameter."""
+    """Fit one family; None if it does not converge.
+
+    A shape parameter that runs to its limit stays there and the others are fitted again: dropping
+    the family would drop the widest interval when it is needed most.
+    """
     n, n_parameters = int(counts.sum()), 1 + len(family.start)
     if n <= n_parameters + 1:
         return None
@@ -199,20 +219,37 @@ def _fit(family: Family, counts: npt.NDArray[np.int64], edges: Floats) -> Family
     minuit.limits = [(-60.0, 20.0), *family.limits]
     minuit.strategy = 2
     minuit.migrad()
-    if not minuit.valid or minuit.fmin.has_parameters_at_limit:
-        return None
+    for i, (low, high) in enumerate(family.limits, start=1):
+        value, margin = minuit.values[i], 1e-2 * (high - low)
+        if value < low + margin or value > high - margin:
+            minuit.values[i] = low if value < low + margin else high
+            minuit.fixed[i] = True
+    if any(minuit.fixed):
+        minuit.migrad()
     minuit.hesse()
-    if not minuit.accurate:
+    if not minuit.valid or not minuit.accurate:
         return None
-    minuit.minos(0)
-    profile, hesse = minuit.merrors[0], float(minuit.errors[0])
+    down, up = _profile_errors(minuit)
     correction = 2 * n_parameters * (n_parameters + 1) / (n - n_parameters - 1)
     values = np.array(minuit.values)
     return FamilyFit(
         family=family.name,
         ln_b=float(values[0]),
-        down=-profile.lower if profile.lower_valid else hesse,
-        up=profile.upper if profile.upper_valid else hesse,
+        down=down,
+        up=up,
         shape=tuple(map(float, values[1:])),
         aicc=2 * float(minuit.fval) + 2 * n_parameters + correction,
+        at_limit=any(minuit.fixed),
     )
+
+
+def _profile_errors(minuit: Minuit) -> tuple[float, float]:
+    """Return the errors of ln b from the profile likelihood, or from Hesse where that fails."""
+    hesse = float(minuit.errors[0])
+    try:
+        profile = minuit.minos(0).merrors[0]
+    except RuntimeError:  # the profile found a lower minimum
+        return hesse, hesse
+    down = -float(profile.lower) if profile.lower_valid else hesse
+    up = float(profile.upper) if profile.upper_valid else hesse
+    return down, up

@@ -4,12 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from na64ana.background.extrapolation import Extrapolation
 from na64ana.config import Config
 
 #: The source that sideband C gives.
 UPSTREAM = "upstream"
+#: Draws, and their seed, for the interval of a sum.
+N_DRAWS, SEED = 20_000, 1
 
 
 @dataclass(frozen=True)
@@ -47,23 +50,25 @@ class BackgroundTable:
         """Return the rows of a period."""
         return tuple(row for row in self.rows if row.period == period)
 
-    def total(self, periods: Iterable[str]) -> tuple[float, float]:
-        """Return the sum of events over periods, and its error from the log-normal factors.
+    def total(self, periods: Iterable[str]) -> tuple[float, float, float]:
+        """Return the sum of events over periods, and its 68 % interval.
 
-        Rows with the same source and scope are fully correlated, others not; the error is the
-        symmetric one of small errors, events times half of ln(up / down).
+        The interval is that of the sum of log-normals, drawn with a fixed seed; rows with the
+        same source and scope move together, others on their own.
         """
         wanted = set(periods)
-        errors: dict[tuple[str, str], float] = {}
+        rng, draws = np.random.default_rng(SEED), np.zeros(N_DRAWS)
+        pulls: dict[tuple[str, str], npt.NDArray[np.float64]] = {}
         events = 0.0
         for row in self.rows:
+            if (row.source, row.scope) not in pulls:
+                pulls[row.source, row.scope] = rng.normal(size=N_DRAWS)
             if row.period in wanted:
-                key = (row.source, row.scope)
-                down, up = row.factors
-                error = row.events * float(np.log(up / down)) / 2
-                errors[key] = errors.get(key, 0.0) + error
+                pull, (down, up) = pulls[row.source, row.scope], row.factors
+                draws += row.events * np.where(pull > 0, up, 1 / down) ** pull
                 events += row.events
-        return events, float(np.sqrt(sum(error**2 for error in errors.values())))
+        low, high = np.quantile(draws, [0.1587, 0.8413])
+        return events, float(low), float(high)
 
 
 def published_rows(config: Config, period: str) -> tuple[BackgroundRow, ...]:
@@ -84,7 +89,7 @@ def published_rows(config: Config, period: str) -> tuple[BackgroundRow, ...]:
                 events=number.events * share,
                 factors=(1 / factor, factor),
                 scope=group,
-                method=f"published {group}, by EOT",
+                method="published, by EOT",
             )
         )
     return tuple(rows)

@@ -45,6 +45,7 @@ def simulate(
     import numpy as np  # noqa: PLC0415
 
     from na64ana.config import load_config  # noqa: PLC0415
+    from na64ana.constants import BEAM_ENERGY  # noqa: PLC0415
     from na64ana.errors import ConfigError  # noqa: PLC0415
     from na64ana.signal.yields import sample_e_ap  # noqa: PLC0415
     from na64ana.simulation.events import write_simulated_file  # noqa: PLC0415
@@ -55,13 +56,12 @@ def simulate(
         raise ConfigError(msg)
     e_ap = None
     if signal_mass is not None:
-        energy = config.signal.beam_energy
         e_ap = sample_e_ap(
             np.random.default_rng([seed, signal_events]),
             signal_events,
             signal_mass,
-            beam_energy=energy,
-            e_miss_min=energy - config.periods[period].e_ecal_max,
+            beam_energy=BEAM_ENERGY,
+            e_miss_min=BEAM_ENERGY - config.periods[period].e_ecal_max,
         )
     metadata = write_simulated_file(
         output, config, period, seed=seed, e_ap=e_ap, overwrite=overwrite

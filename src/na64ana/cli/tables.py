@@ -52,7 +52,7 @@ def _background(result: LimitsResult) -> Table:
     table.add_column("source")
     table.add_column("periods")
     table.add_column("events", justify="right")
-    table.add_column("1 sigma interval", justify="right")
+    table.add_column("1 sigma", justify="right")
     table.add_column("from")
     shared: dict[tuple[str, str], list[BackgroundRow]] = {}
     for row in result.background.rows:
@@ -63,8 +63,8 @@ def _background(result: LimitsResult) -> Table:
         interval = f"{events * down:.2g} - {events * up:.2g}"
         table.add_row(source, periods, f"{events:.2g}", interval, rows[0].method)
     table.add_section()
-    total, error = result.background.total(result.periods)
-    interval = f"error about {error:.2g}"
+    total, low, high = result.background.total(result.periods)
+    interval = f"{low:.2g} - {high:.2g}"
     table.add_row("sum", " ".join(result.periods), f"{total:.2g}", interval, "")
     return table
 

@@ -49,9 +49,8 @@ class Background(Block):
 
 
 class Signal(Block):
-    """Beam energy and mass grid [GeV] of the yield calculation."""
+    """Mass grid [GeV] of the yield calculation."""
 
-    beam_energy: Energy
     mass_min: Energy
     mass_max: Energy
     masses_per_decade: int = Field(ge=1, le=1000)

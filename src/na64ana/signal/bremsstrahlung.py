@@ -87,7 +87,7 @@ def differential_cross_section(
 
     k2 = np.maximum((x * energy) ** 2 - m_ap**2, 0.0)
     kappa2 = m_ap**2 * y + M_E**2 * x**2
-    u, weight_k = _gauss(nodes.k_t, 0.0, np.log1p(k2 / kappa2))
+    u, weight_k = _gauss(nodes.k_t, 0.0, np.log1p(k2 / kappa2), axis=1)
     kt2 = kappa2 * np.expm1(u)
     kz = np.sqrt(np.maximum(k2 - kt2, 0.0))
     jacobian = (kappa2 + kt2) / (2 * np.sqrt(k2) * np.maximum(kz, 1e-12 * energy))  # d cos theta
@@ -124,7 +124,7 @@ def _integrate_t(
     root = np.sqrt(np.where(allowed, discriminant, 0.0))
     t_min = np.where(allowed, 2 * big_u**2 / (root - b), 1.0)
     t_max = np.where(allowed, (root - b) / np.where(allowed, 2 * a, 1.0), 1.0)
-    log_t, weight = _gauss(n, np.log(t_min), np.log(t_max))
+    log_t, weight = _gauss(n, np.log(t_min), np.log(t_max), axis=2)
     t = np.exp(log_t)
 
     # s = s0 + s1 cos(phi); d = (1 - x) s0 - U is small and is kept apart from U.
@@ -161,12 +161,15 @@ def _integrate_t(
     return np.asarray((integrand * weight).sum(axis=2, keepdims=True))
 
 
-def _gauss(n: int, low: float | Floats, high: float | Floats) -> tuple[Floats, Floats]:
-    """Return Gauss-Legendre nodes and weights on [low, high]; the nodes are the last axis."""
+def _gauss(
+    n: int, low: float | Floats, high: float | Floats, axis: int = 0
+) -> tuple[Floats, Floats]:
+    """Return Gauss-Legendre nodes and weights on [low, high], along an axis of the limits."""
     node, weight = np.polynomial.legendre.leggauss(n)
     half = (np.asarray(high) - np.asarray(low)) / 2
-    if half.ndim:  # (..., 1) limits: nodes go where the 1 is, as (nx, n, 1) or (nx, nk, n)
-        shape = (1, n, 1) if half.shape[1] == 1 else (1, 1, n)
+    if half.ndim:
+        shape = [1] * half.ndim
+        shape[axis] = n
         node, weight = node.reshape(shape), weight.reshape(shape)
     return np.asarray(low + half * (1 + node)), np.asarray(half * weight)
 

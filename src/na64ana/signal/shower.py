@@ -1,16 +1,17 @@
 """Track lengths of electrons and positrons in an electromagnetic shower: a simple model.
 
 The primary electron follows Tsai and Whitis, PR 149 (1966) 1248: after t radiation lengths,
-I(E, t) = [ln(E0/E)]^(4t/3 - 1) / (Gamma(4t/3) E0). Integrated over t, the track length between E
-and E0 depends on l = ln(E0/E) alone:
+I(E, t) = [ln(E0/E)]^(4t/3 - 1) / (Gamma(4t/3) E0) per energy. Integrated over t and over energies
+from E to E0, the track length depends on l = ln(E0/E) alone, by the regularised incomplete gamma
+function P:
 
-    T(> E) = 3/4 int_0^inf ds l^s / Gamma(s + 1).
+    T(> E) = 3/4 int_0^inf ds P(s, l).
 
 Photons of the first generation (same paper) have the track length per energy
 Phi(k) = 1 / [k (7/9) (4/3) ln(1/(1 - k/E0))], and convert with the complete-screening pair
-spectrum. Above half the beam energy, the primary's T is 6 % too long by its soft-photon
-approximation, and what later generations add is below a per cent; far below half the beam energy
-the model fails and is refused. Lengths in radiation lengths.
+spectrum. Above half the beam energy this gives 0.959 X0, where a full cascade, solved on an energy
+grid or by Monte Carlo, has 0.89 to 0.90: the soft-photon approximation makes the primary 6 % too
+long. Far below half the beam energy the model fails and is refused. Lengths in radiation lengths.
 """
 
 from functools import cache
@@ -18,7 +19,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import PchipInterpolator
-from scipy.special import gammaln
+from scipy.special import gammainc
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,7 +35,7 @@ def _primary_table() -> PchipInterpolator:
     """Return T(> E) of a primary electron as a function of ln ln(E0/E)."""
     s = np.linspace(0.0, 40.0, 8001)
     log_l = np.linspace(np.log(_L_MIN), np.log(_L_MAX), 400)
-    integrand = np.exp(s * log_l[:, None] - gammaln(s + 1))
+    integrand = gammainc(s, np.exp(log_l)[:, None])
     return PchipInterpolator(log_l, np.trapezoid(integrand, s, axis=1) / _B)
 
 

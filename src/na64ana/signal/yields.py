@@ -101,13 +101,22 @@ def sample_e_ap(
     array (n,)
     """
     _check_threshold(e_miss_min, beam_energy)
-    energy, length = electron_track_lengths(e_miss_min, beam_energy, n=25)
+    n_bins = 25
+    energy, length = electron_track_lengths(e_miss_min, beam_energy, n=n_bins)
+    width = (beam_energy - e_miss_min) / n_bins
     spectra = [differential_cross_section(mass, e, target, x_min=e_miss_min / e) for e in energy]
-    e_ap = np.concatenate([x * e for (x, _), e in zip(spectra, energy, strict=True)])
-    weight = np.concatenate([sigma * t for (_, sigma), t in zip(spectra, length, strict=True)])
-    order = np.argsort(e_ap)
-    cumulative = np.cumsum(weight[order])
-    return np.asarray(np.interp(rng.random(n) * cumulative[-1], cumulative, e_ap[order]))
+    weight = length * [sigma.sum() for _, sigma in spectra]
+    parents = rng.multinomial(n, weight / weight.sum())
+    drawn = []
+    for e, (x, sigma), count in zip(energy, spectra, parents, strict=True):
+        # How far above the threshold, between it and the parent's energy. The parent lies anywhere
+        # in its bin: at the centres alone, the spike at x = 1 would make a comb.
+        edges = np.concatenate([[0.0], (x * e - e_miss_min) / (e - e_miss_min)])
+        cumulative = np.concatenate([[0.0], np.cumsum(sigma) - sigma / 2])
+        fraction = np.interp(rng.random(count) * sigma.sum(), cumulative, edges)
+        parent = e + width * (rng.random(count) - 0.5)
+        drawn.append(e_miss_min + fraction * (parent - e_miss_min))
+    return rng.permutation(np.concatenate(drawn))
 
 
 def _check_threshold(e_miss_min: float, beam_energy: float) -> None:

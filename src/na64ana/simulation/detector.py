@@ -13,8 +13,9 @@ from scipy.special import gammainc
 
 from na64ana.config.models import Period, Simulation
 from na64ana.config.selection import Trigger
+from na64ana.constants import BEAM_ENERGY
 from na64ana.io.format import TriggerBit
-from na64ana.simulation.truth import BEAM_ENERGY, Floats, Truth
+from na64ana.simulation.truth import Floats, Truth
 
 ECAL_STOCHASTIC = 0.10
 HCAL_STOCHASTIC = 0.60

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from na64ana.config.models import Simulation
+from na64ana.constants import BEAM_ENERGY
 from na64ana.io.format import EventClass
 
 Floats = npt.NDArray[np.float64]
 
-BEAM_ENERGY = 100.0
 #: Energy [GeV] that two muons leave in HCAL modules 0 to 3, as seen in dimuon events; module 3
 #: stands at zero degrees, off the deflected beam.
 DIMUON_HCAL = np.array([5.5, 5.2, 4.1, 0.0])

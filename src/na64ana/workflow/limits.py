@@ -17,6 +17,7 @@ from na64ana.background.table import (
     published_rows,
 )
 from na64ana.config import Config
+from na64ana.constants import BEAM_ENERGY
 from na64ana.errors import BackgroundError
 from na64ana.processing.processors import load_processor, processor_path
 from na64ana.processing.run import ProcessedRun, open_files, process
@@ -178,8 +179,10 @@ def _background(
 
     extrapolations: dict[str, Extrapolation] = {}
     upstream: dict[str, BackgroundRow] = {}
-    for (_, edge), members in alike.items():
-        scope = members[0] if len(members) == 1 else f"{members[0]}-{members[-1]}"
+    for (group, edge), members in alike.items():
+        # The name of the group would stand for all of it, as for the published numbers.
+        whole = tuple(members) == config.groups()[group]
+        scope = group if whole else "+".join(members)
         energies = {
             name: [e for e in run.tallies[name].sideband_c if e < config.background.sideband_c_max]
             for name in members
@@ -201,18 +204,16 @@ def _background(
 
 def _yields(config: Config, periods: tuple[str, ...], masses: Floats) -> dict[str, Floats]:
     """Return the yield per electron on target and mass, by period, for epsilon = 1."""
-    energy = config.signal.beam_energy
     grid = tuple(map(float, masses))
     return {
-        name: _yield_curve(grid, energy, energy - config.periods[name].e_ecal_max)
-        for name in periods
+        name: _yield_curve(grid, BEAM_ENERGY - config.periods[name].e_ecal_max) for name in periods
     }
 
 
 @cache
-def _yield_curve(masses: tuple[float, ...], beam_energy: float, e_miss_min: float) -> Floats:
+def _yield_curve(masses: tuple[float, ...], e_miss_min: float) -> Floats:
     """Return yields that several periods, and several calls in a session, have in common."""
-    return compute_yields(masses, beam_energy=beam_energy, e_miss_min=e_miss_min).yields
+    return compute_yields(masses, beam_energy=BEAM_ENERGY, e_miss_min=e_miss_min).yields
 
 
 def _model(
