@@ -24,8 +24,8 @@ def parse_quantity(text: object, dimension: str) -> float:
     Parameters
     ----------
     text : object
-        What the configuration holds, for example ``"50 GeV"`` or ``"3 mrad"``. A bare number is
-        refused, except for ``dimension="fraction"``, where ``0.45`` and ``"45 %"`` are the same.
+        What the configuration holds, for example ``"50 GeV"``, ``"3 mrad"`` or ``"45 %"``. A bare
+        number is refused.
     dimension : str
         A key of `UNITS`.
 
@@ -46,8 +46,6 @@ def parse_quantity(text: object, dimension: str) -> float:
         msg = f"{text!r} is no quantity; write a number and a unit ({allowed})"
         raise ValueError(msg)
     number, unit = match.groups()
-    if not unit and dimension == "fraction":
-        return float(number)
     if not unit:
         msg = f"{text!r} has no unit; allowed: {allowed}"
         raise ValueError(msg)

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -253,6 +255,7 @@ def test_wrong_input_is_one_line(run, arguments, code, said):
     [
         (("limits", "--published", "--unblind"), "--published starts without events"),
         (("limits", "--events", "run.root"), "is no PERIOD=FILE"),
+        (("simulate", "--period", "I", "--output", "a", "--signal-events", "5"), "--signal-mass"),
         (("limits", "--workers", "0"), "0 is not in the range"),
         (("limits", "--seed", "-1"), "-1 is not in the range"),
         (("simulate", "--period", "I"), "Missing option '--output'"),
@@ -290,6 +293,38 @@ def test_debug_shows_the_traceback(run):
     _, _, err = run("--debug", "limits", "--config", "none.yaml")
     assert "Traceback" in err
     assert "na64ana: error:" in err
+
+
+@pytest.mark.parametrize("command", ["limits", "simulate"])
+def test_the_help_of_a_command_has_an_example_per_line(run, command):
+    code, out, _ = run(command, "--help")
+    assert code == 0
+    assert "\\b" not in out
+    assert f"\n    na64ana {command} --" in out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_interrupted_run_leaves_nothing(tmp_path, number):
+    command = Path(sys.executable).with_name("na64ana")
+    process = subprocess.Popen(
+        [command, "limits", "--output", "out"],
+        cwd=tmp_path,
+        env=os.environ | {"NA64ANA_CACHE": str(tmp_path / "cache")},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "box closed: done" in line:
+            break
+    process.send_signal(number)
+    rest = process.communicate(timeout=60)[1]
+    assert process.returncode == 128 + number
+    assert "nothing was written" in rest
+    assert "Traceback" not in rest
+    assert left(tmp_path) == ["cache"]
 
 
 def test_help_is_light():

@@ -1,4 +1,5 @@
 import errno
+import os
 
 import pytest
 
@@ -44,6 +45,30 @@ def test_a_set_of_files_appears_together(tmp_path):
         assert not (tmp_path / "a").exists()
     assert left(tmp_path) == ["a", "b"]
     with pytest.raises(OutputError, match="exists already"), atomic_files(tmp_path, ["b"]):
+        pass
+
+
+def test_what_an_earlier_run_left_is_removed(tmp_path):
+    for name in ("a", "old"):
+        (tmp_path / name).write_text("earlier")
+    with atomic_files(tmp_path, ["a"], overwrite=True, obsolete=["old", "none"]) as staging:
+        (staging / "a").write_text("new")
+    assert left(tmp_path) == ["a"]
+
+
+def test_a_device_is_never_replaced(tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with pytest.raises(OutputError, match="no regular file"), atomic_path(fifo, overwrite=True):
+        pass
+    assert fifo.is_fifo()
+
+
+def test_a_name_that_no_folder_can_have(tmp_path):
+    with (
+        pytest.raises(OutputError, match="no usable name"),
+        atomic_files(tmp_path / ("x" * 300), ["a"]),
+    ):
         pass
 
 

@@ -80,9 +80,9 @@ def test_a_fit_predicts_what_it_was_fitted_to(config):
     assert below[0] == pytest.approx(np.exp(fit.ln_b), rel=1e-6)
 
 
-@pytest.mark.parametrize("n", [0, 3, 4])
+@pytest.mark.parametrize("n", [0, 3, 19])
 def test_too_few_events_are_named(config, n):
-    with pytest.raises(BackgroundError, match=f"{n} events in sideband C, at least 5") as caught:
+    with pytest.raises(BackgroundError, match=f"{n} events in sideband C, at least 20") as caught:
         extrapolate([70.0] * n, EDGE, config.background)
     assert caught.value.exit_code == 4
 
@@ -94,7 +94,7 @@ def test_events_outside_the_range_do_not_count(config):
 
 def test_events_at_one_energy_end_in_a_result_or_a_named_failure(config):
     try:
-        fit = extrapolate([51.0] * 10, EDGE, config.background)
+        fit = extrapolate([51.0] * 30, EDGE, config.background)
     except BackgroundError as error:
         assert "no family describes" in str(error)
     else:
@@ -113,6 +113,13 @@ def test_published_rows_divide_the_group_by_eot(config):
     first = published_rows(config, "I")[0]
     assert first.events == pytest.approx(0.024 * 4.3e10 / 2.83e11)
     assert first.factors[1] == pytest.approx(1 + 0.007 / 0.024)
+
+
+def test_a_part_of_a_group_gets_its_part(config):
+    """Without period II, I and III keep their shares; nothing is spread over what is left."""
+    periods = {name: period for name, period in config.periods.items() if name != "II"}
+    smaller = config.model_copy(update={"periods": periods})
+    assert published_rows(smaller, "I") == published_rows(config, "I")
 
 
 def test_extrapolated_rows_are_divided_by_sideband_events():

@@ -178,11 +178,13 @@ def test_a_writer_that_was_cut_off(tmp_path):
     ("text", "said"),
     [
         ("nonsense", "cannot be read"),
-        ("[1, 2]", "no JSON object"),
-        ("{}", "cannot be read"),
-        ('{"period": 1, "eot": 1, "entries": 5}', "period has the wrong kind"),
-        ('{"period": "I", "eot": -1, "entries": 5}', "out of range"),
+        ("[1, 2]", "should be an object"),
+        ("{}", "period: field required"),
+        ('{"period": 1, "eot": 1, "entries": 5}', "period: input should be a valid string"),
+        ('{"period": "I", "eot": -1, "entries": 5}', "eot: input should be greater than 0"),
         ('{"period": "I", "eot": 1, "entries": 5, "format_version": 2}', "has event format 2"),
+        ('{"period": "I", "eot": 1, "entries": 5, "simulated": "no"}', "simulated: input should"),
+        ('{"period": "I", "eot": 1, "entries": 5, "prescale": {"a": "x"}}', "prescale.a: input"),
     ],
 )
 def test_metadata_that_make_no_sense(tmp_path, text, said):

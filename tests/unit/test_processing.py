@@ -10,6 +10,7 @@ from na64ana.io.writing import write_events
 from na64ana.processing.processors import load_processor
 from na64ana.processing.run import ProcessedRun, open_files, process
 from na64ana.simulation.events import make_events
+from na64ana.workflow.limits import limits_from_events
 
 
 def same(one: ProcessedRun, other: ProcessedRun) -> bool:
@@ -91,6 +92,23 @@ def test_a_file_without_events_has_empty_tallies(config, closed, tmp_path):
     write_events(tmp_path / "a.root", none, metadata)
     run = process(open_files({"I": (tmp_path / "a.root",)}, config, closed), closed)
     assert set(run.tallies["I"].cut_flow.values()) == {0}
+
+
+def test_files_without_a_triggered_event_stop_the_analysis(config, tmp_path):
+    events, metadata = make_events(config, "I", seed=1)
+    spoilt = {
+        "none": (events | {"e_ecal": events["e_ecal"] * 1000}, metadata),  # MeV
+        "nan": (events | {"e_prs": np.full_like(events["e_prs"], np.nan)}, metadata),
+        "empty": (
+            {name: array[:0] for name, array in events.items()},
+            metadata.model_copy(update={"entries": 0}),
+        ),
+    }
+    for name, (content, meta) in spoilt.items():
+        path = tmp_path / f"{name}.root"
+        write_events(path, content, meta)
+        with pytest.raises(DataError, match=rf"passes the trigger; check.*{name}\.root"):
+            limits_from_events(config, {"I": (path,)}, unblind=True)
 
 
 def test_nan_energies_are_rejected_and_counted(config, closed, tmp_path):

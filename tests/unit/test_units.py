@@ -15,7 +15,6 @@ from na64ana.units import UNITS, parse_quantity
         ("180 deg", "angle", math.pi),
         ("4.3e10 EOT", "eot", 4.3e10),
         ("45 %", "fraction", 0.45),
-        (0.45, "fraction", 0.45),
         ("-3 mm", "length", -3.0),
         ("1.5 us", "time", 1500.0),
     ],
@@ -37,6 +36,7 @@ def test_a_written_quantity_becomes_internal(text, dimension, value):
         ("nan GeV", "energy", "is no quantity"),
         ("1 GeV 2", "energy", "is no quantity"),
         (4.3e10, "eot", "has no unit; allowed: EOT"),
+        (0.45, "fraction", "has no unit; allowed: %"),
     ],
 )
 def test_what_is_refused_names_the_units(text, dimension, said):

@@ -49,7 +49,7 @@ FAMILIES = {
         # p[0] is the slope at PIVOT below the beam energy, p[1] the power of the missing energy
         lambda e, p: -p[0] * PIVOT / p[1] * ((BEAM_ENERGY - e) / PIVOT) ** p[1],
         (0.17, 1.0),
-        ((0.01, 2.0), (0.2, 3.0)),
+        ((0.01, 2.0), (0.3, 2.0)),
     ),
     "power_law": Family(
         "power_law", lambda e, p: p[0] * np.log(e / BEAM_ENERGY), (10.0,), ((0.1, 100.0),)

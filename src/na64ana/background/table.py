@@ -77,8 +77,7 @@ def published_rows(config: Config, period: str) -> tuple[BackgroundRow, ...]:
     The log-normal factor is one plus the relative error.
     """
     group = config.periods[period].group
-    members = config.groups()[group]
-    share = config.periods[period].eot / sum(config.periods[name].eot for name in members)
+    share = config.periods[period].eot / config.published[group].eot
     rows = []
     for source, number in config.published[group].backgrounds.items():
         factor = 1 + number.error / number.events

@@ -56,7 +56,7 @@ def limits(  # noqa: PLR0913 - an argument per option
     config_path: Path | None,
     overwrite: bool,
 ) -> None:
-    r"""Compute the combined limit on epsilon, with every step before it.
+    """Compute the combined limit on epsilon, with every step before it.
 
     Without arguments, five small event files are simulated into a cache folder
     ($NA64ANA_CACHE, by default the user's), the cuts are applied, sideband C is extrapolated into
@@ -68,7 +68,7 @@ def limits(  # noqa: PLR0913 - an argument per option
       na64ana limits --output first-look
       na64ana limits --published --output published
       na64ana limits --events V=run2022.root --unblind
-    """
+    """  # noqa: D301 - click wants the character behind \\b
     if published and (event_files or unblind):
         msg = "--published starts without events; leave --events and --unblind away"
         raise click.UsageError(msg)
@@ -84,10 +84,16 @@ def limits(  # noqa: PLR0913 - an argument per option
     from na64ana.workflow.outputs import output_names, write_outputs  # noqa: PLC0415
 
     config = load_config(config_path)
-    inputs = {"published": published, "unblind": unblind, "seed": seed}
+    inputs = {
+        "published": published,
+        "unblind": unblind,
+        "seed": seed,
+        "config": None if config_path is None else str(config_path),
+    }
     names = output_names(published=published)
+    obsolete = set(output_names(published=False)) - set(names)
     with (
-        atomic_files(output, names, overwrite=overwrite) as staging,
+        atomic_files(output, names, overwrite=overwrite, obsolete=obsolete) as staging,
         TerminalProgress() as progress,
     ):
         if published:

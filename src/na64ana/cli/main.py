@@ -1,8 +1,11 @@
 """The command `na64ana`."""
 
+import logging
 import os
+import signal
 import sys
 import traceback
+from types import FrameType
 from typing import NoReturn
 
 import click
@@ -22,7 +25,8 @@ def cli(debug: bool) -> None:
     Start with 'na64ana limits' in an empty folder: it simulates five small event files and runs
     all steps, from the cuts to the 90 % CL limit on the mixing strength epsilon.
 
-    Exit codes: 0 done, 1 wrong input, 2 wrong usage, 3 incomplete data, 4 fit or limit failed.
+    Exit codes: 0 done, 1 wrong input, 2 wrong usage, 3 incomplete data, 4 fit or limit failed,
+    130 and 143 interrupted.
     """
     del debug  # read by main, which is where errors arrive
 
@@ -33,6 +37,10 @@ cli.add_command(simulate)
 
 def main() -> NoReturn:
     """Run the command line; an error is one line and an exit code."""
+    # pyhf logs a failing fit with its whole state; the error that follows says it in one line.
+    logging.getLogger("pyhf").setLevel(logging.CRITICAL + 1)
+    # Batch systems end a job with SIGTERM; temporary files go as they do after Ctrl-C.
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         cli.main(standalone_mode=False)
     except NA64AnaError as error:
@@ -54,6 +62,11 @@ def main() -> NoReturn:
         where = "" if "--debug" in sys.argv else "; 'na64ana --debug' with the rest shows where"
         _fail(f"unexpected {type(error).__name__}: {error}{where}", 1)
     sys.exit(0)
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    del frame
+    _fail("terminated; nothing was written", 128 + number)
 
 
 def _show_traceback() -> None:

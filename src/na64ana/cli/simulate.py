@@ -19,8 +19,7 @@ from na64ana.cli.options import EnergyType, config_option, overwrite_option, see
 @click.option(
     "--signal-events",
     type=click.IntRange(1, 10_000_000),
-    default=100,
-    show_default=True,
+    show_default="100",
     help="How many, before trigger and cuts.",
 )
 @seed_option
@@ -31,17 +30,22 @@ def simulate(
     period: str,
     output: Path,
     signal_mass: float | None,
-    signal_events: int,
+    signal_events: int | None,
     seed: int,
     config_path: Path | None,
     overwrite: bool,
 ) -> None:
-    r"""Simulate the events of a period and write them as a ROOT file.
+    """Simulate the events of a period and write them as a ROOT file.
 
     \b
     Example:
       na64ana simulate --period V --output V.root --signal-mass "20 MeV" --signal-events 50
-    """
+    """  # noqa: D301 - click wants the character behind \\b
+    if signal_events is not None and signal_mass is None:
+        msg = "--signal-events needs --signal-mass"
+        raise click.UsageError(msg)
+    n_signal = signal_events or 100
+
     import numpy as np  # noqa: PLC0415
 
     from na64ana.config import load_config  # noqa: PLC0415
@@ -57,8 +61,8 @@ def simulate(
     e_ap = None
     if signal_mass is not None:
         e_ap = sample_e_ap(
-            np.random.default_rng([seed, signal_events]),
-            signal_events,
+            np.random.default_rng([seed, n_signal]),
+            n_signal,
             signal_mass,
             beam_energy=BEAM_ENERGY,
             e_miss_min=BEAM_ENERGY - config.periods[period].e_ecal_max,

@@ -81,7 +81,7 @@ def _limits(result: LimitsResult) -> Table:
     for i in rows:
         expected = curve.expected[i]
         table.add_row(
-            f"{in_mev[i]:.3g}",
+            f"{in_mev[i]:.3g}" if in_mev[i] < 999 else f"{in_mev[i]:.0f}",
             "closed" if curve.observed is None else f"{curve.observed[i]:.2e}",
             f"{expected[2]:.2e}",
             f"{expected[1]:.2e} - {expected[3]:.2e}",
@@ -98,17 +98,21 @@ def _print_summary(result: LimitsResult, console: Console) -> None:
         counts = ", ".join(f"{name} {count}" for name, count in events.observed.items())
         console.print(f"Observed in the box: {counts}")
     if result.asymptotic is not None:
-        exact, letter = result.curve.event_limits[0], result.asymptotic.event_limits[0]
+        exact = result.curve.event_limits[0].observed or 0.0
+        letter = result.asymptotic.event_limits[0].observed or 0.0
+        remark = ", which excludes too much at counts this low" if letter < 0.97 * exact else ""
         console.print(
-            f"Signal events excluded: {exact.observed:.2f} (marginalised); the asymptotic "
-            f"formulas say {letter.observed:.2f}, which excludes too much at counts this low"
+            f"Signal events excluded: {exact:.2f} (marginalised); "
+            f"the asymptotic formulas say {letter:.2f}{remark}"
         )
     reference = load_reference("na64_2023")
-    if abs(eot / reference.eot - 1) > 0.01:
-        return  # another number of electrons: another limit
+    level = result.curve.confidence_level
+    if abs(eot / reference.eot - 1) > 0.01 or abs(level - reference.confidence_level) > 1e-9:
+        return  # other electrons or another level: another limit
+    kind = "Expected limit" if result.curve.observed is None else "Limit"
     ratios = [f"{1e3 * mass:g} MeV {r:.2f}" for mass, _, r in compare_with_published(result.curve)]
     if ratios:
-        console.print(f"Limit over that of {reference.label}: {', '.join(ratios)}")
+        console.print(f"{kind} over that of {reference.label}: {', '.join(ratios)}")
 
 
 def _plain(number: float) -> str:

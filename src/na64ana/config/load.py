@@ -51,6 +51,9 @@ def load_config(path: Path | None = None) -> Config:
     except yaml.YAMLError as error:
         msg = f"{path}: no valid YAML: {' '.join(str(error).split())}"
         raise ConfigError(msg) from error
+    if not isinstance(content, dict):
+        msg = f"{path}: holds no blocks; start from a copy of the shipped datasets.yaml"
+        raise ConfigError(msg)
     try:
         config = Config.model_validate(content)
     except ValidationError as error:
@@ -152,9 +155,7 @@ def _conflicts(config: Config) -> Iterator[tuple[Location, str]]:
                 f"runs {one.runs.first}-{one.runs.last}; a run belongs to one period"
             )
             yield ("periods", second, "runs"), message
-    signal, limits = config.signal, config.limits
-    if not 0 < signal.mass_min < signal.mass_max:
-        yield ("signal", "mass_min"), "masses must satisfy 0 < mass_min < mass_max"
+    limits = config.limits
     if limits.yield_error**2 + limits.eot_error**2 > limits.signal_error**2:
         yield ("limits", "signal_error"), "smaller than yield_error and eot_error in quadrature"
     if not 0 < limits.confidence_level < 1:

@@ -43,7 +43,7 @@ class Background(Block):
     """How sideband C is extrapolated into the signal box; energies in GeV."""
 
     sideband_c_max: Energy
-    bin_width: Energy
+    bin_width: Annotated[Energy, Field(ge=0.1)]
     families: tuple[Family, ...] = Field(min_length=1)
     n_events_min: int = Field(ge=3)
 
@@ -73,8 +73,9 @@ class PublishedBackground(Block):
 
 
 class PublishedGroup(Block):
-    """What the papers print for a group of periods; background sources by name."""
+    """What the papers print for a group of periods, of `eot`; background sources by name."""
 
+    eot: Eot
     observed: int = Field(ge=0)
     backgrounds: dict[Name, PublishedBackground]
 

@@ -24,5 +24,5 @@ Eot = Annotated[float, Field(gt=0), _reader("eot")]
 Intensity = Annotated[float, Field(gt=0), _reader("intensity")]
 #: Events per electron on target, zero or more.
 Rate = Annotated[float, Field(ge=0), _reader("rate")]
-#: A number from 0 to 1; "45 %" is 0.45.
+#: A number from 0 to 1, written "45 %".
 Fraction = Annotated[float, Field(ge=0, le=1), _reader("fraction")]

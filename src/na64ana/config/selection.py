@@ -1,6 +1,8 @@
 """Parameters of the cuts, named `<observable>_min` and `<observable>_max`."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from na64ana.config.quantities import Angle, Energy, Time
 
@@ -9,6 +11,17 @@ class Block(BaseModel):
     """A block of the configuration: immutable, and no unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="after")
+    def _check_windows(self) -> Self:
+        """Refuse a window `<observable>_min` to `<observable>_max` that keeps nothing."""
+        known = type(self).model_fields
+        for name in [name for name in known if name.endswith("_min")]:
+            upper = name.removesuffix("_min") + "_max"
+            if upper in known and not getattr(self, name) < getattr(self, upper):
+                msg = f"{name} is not below {upper}"
+                raise ValueError(msg)
+        return self
 
 
 class Trigger(Block):

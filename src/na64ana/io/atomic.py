@@ -22,6 +22,9 @@ def atomic_path(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     OutputError
         If the file exists and `overwrite` is false, or the folder cannot be written.
     """
+    if path.exists() and not path.is_file():
+        msg = f"{path}: is no regular file; choose another name"
+        raise OutputError(msg)
     if path.exists() and not overwrite:
         msg = f"{path}: exists already; choose another folder or say --overwrite"
         raise OutputError(msg)
@@ -46,22 +49,29 @@ def atomic_path(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def atomic_files(folder: Path, names: Iterable[str], *, overwrite: bool = False) -> Iterator[Path]:
+def atomic_files(
+    folder: Path, names: Iterable[str], *, overwrite: bool = False, obsolete: Iterable[str] = ()
+) -> Iterator[Path]:
     """Give an empty folder to write files in, moved to `folder` when the block ends well.
 
     Nothing appears in `folder` if the block raises. The check comes first, so that a long
-    calculation inside the block does not end at a folder that cannot be written.
+    calculation inside the block does not end at a folder that cannot be written. Files named in
+    `obsolete` belong to an earlier run and are removed at the end.
 
     Raises
     ------
     OutputError
         If one of `names` exists and `overwrite` is false, or the folder cannot be written.
     """
-    existing = [folder / name for name in names if (folder / name).exists()]
+    try:
+        existing = [folder / name for name in names if (folder / name).exists()]
+        created = not folder.exists()
+    except OSError as error:
+        msg = f"{folder}: is no usable name of a folder ({error.strerror}); choose another"
+        raise OutputError(msg) from error
     if existing and not overwrite:
         msg = f"{existing[0]}: exists already; choose another folder or say --overwrite"
         raise OutputError(msg)
-    created = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         staging = tempfile.TemporaryDirectory(dir=folder, prefix=".na64ana-")
@@ -73,6 +83,8 @@ def atomic_files(folder: Path, names: Iterable[str], *, overwrite: bool = False)
             yield Path(name)
             for file in sorted(Path(name).iterdir()):
                 file.replace(folder / file.name)
+            for old in obsolete:
+                (folder / old).unlink(missing_ok=True)
     except OSError as error:
         if error.errno not in _CANNOT_WRITE:
             raise

@@ -1,11 +1,11 @@
 """Event format, version 1: names, types, shapes, units and meaning of every branch."""
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 FORMAT_VERSION = 1
 #: Name of the TTree, and of the text object beside it that holds the `FileMetadata`.
@@ -70,27 +70,29 @@ TRUTH_BRANCHES = (
 )
 
 
-@dataclass(frozen=True)
-class FileMetadata:
+class FileMetadata(BaseModel):
     """What an event file says of itself.
 
     `eot` are the electrons on target that the file stands for, `entries` the events that its
     writer put in, `prescale` the prescale factor by class name. Simulated files carry the seed
-    and the lineage of the configuration and code that made them.
+    and the lineage of the configuration and code that made them. Types are strict: a file must
+    not count as simulated by a word that happens to be true.
     """
 
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
     period: str
-    eot: float
-    entries: int
+    eot: float = Field(gt=0, allow_inf_nan=False)
+    entries: int = Field(ge=0)
     format_version: int = FORMAT_VERSION
     simulated: bool = False
     seed: int | None = None
     lineage: str = ""
-    prescale: dict[str, int] = field(default_factory=dict)
+    prescale: dict[str, int] = Field(default_factory=dict)
 
     def to_json(self) -> str:
         """Return the metadata as JSON text."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return self.model_dump_json()
 
     @classmethod
     def from_json(cls, text: str) -> "FileMetadata":
@@ -101,24 +103,13 @@ class FileMetadata:
         ValueError
             If the text is no JSON object, lacks a key, or a value has the wrong kind.
         """
-        content: Any = json.loads(text)
-        if not isinstance(content, dict):
-            msg = "no JSON object"
-            raise ValueError(msg)  # noqa: TRY004 - callers treat all faults of the text alike
         try:
-            known = {name: content[name] for name in cls.__dataclass_fields__ if name in content}
-            metadata = cls(**known)
-        except TypeError as error:
-            raise ValueError(str(error)) from error
-        kinds = {"period": str, "eot": int | float, "entries": int, "prescale": dict}
-        for name, kind in kinds.items():
-            if not isinstance(getattr(metadata, name), kind):
-                msg = f"{name} has the wrong kind"
-                raise ValueError(msg)  # noqa: TRY004 - as above
-        if not 0 < metadata.eot < float("inf") or metadata.entries < 0:
-            msg = "eot or entries is out of range"
-            raise ValueError(msg)
-        return metadata
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            msg = f"{where + ': ' if where else ''}{first['msg'].lower()}"
+            raise ValueError(msg) from error
 
 
 def branch_types(*, truth: bool) -> dict[str, np.dtype[Any]]:

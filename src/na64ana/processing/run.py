@@ -169,7 +169,7 @@ def _check_eot(period: str, files: tuple[EventFile, ...], config: Config) -> Non
     if abs(found - declared) > EOT_TOLERANCE * declared:
         msg = (
             f"period {period}: the files hold {found:.4g} EOT, datasets.yaml declares "
-            f"{declared:.4g}; add the missing files or correct periods.{period}.eot"
+            f"{declared:.4g}; list all files of the period once, or correct periods.{period}.eot"
         )
         raise IncompleteDataError(msg)
 

@@ -19,7 +19,9 @@ def make_workspace(model: CountingModel) -> dict[str, Any]:
     """Return a pyhf workspace: a channel per period, one bin, log-normal nuisances.
 
     The parameter of interest is mu = (epsilon/epsilon_0)^2. The observation of a closed box is
-    its expected background. Valid against pyhf's schema.
+    its expected background. Valid against pyhf's schema. Inside one standard deviation pyhf
+    interpolates asymmetric log-normals by a polynomial (its default, code 4), which the
+    marginalised limit does not; symmetric ones agree.
     """
     channels: list[dict[str, Any]] = []
     observations: list[dict[str, Any]] = []

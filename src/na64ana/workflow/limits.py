@@ -18,9 +18,10 @@ from na64ana.background.table import (
 )
 from na64ana.config import Config
 from na64ana.constants import BEAM_ENERGY
-from na64ana.errors import BackgroundError
+from na64ana.errors import ConfigError, DataError
 from na64ana.processing.processors import load_processor, processor_path
 from na64ana.processing.run import ProcessedRun, open_files, process
+from na64ana.provenance import sha256_file
 from na64ana.signal.yields import compute_yields
 from na64ana.stats import names
 from na64ana.stats.curve import LimitCurve, compute_curve
@@ -42,6 +43,7 @@ class EventAnalysis:
     opened. `extrapolations` are the fits of sideband C, by the periods fitted together. `observed` are the events in the box by period, None while it is closed.
     """
 
+    processor_sha256: str
     blinded: ProcessedRun
     extrapolations: dict[str, Extrapolation]
     observed: dict[str, int] | None
@@ -63,6 +65,11 @@ class LimitsResult:
     curve: LimitCurve
     asymptotic: LimitCurve | None
     events: EventAnalysis | None
+
+    @property
+    def processor_sha256(self) -> str | None:
+        """Hash of the processor that read the events, if any were read."""
+        return None if self.events is None else self.events.processor_sha256
 
 
 def limits_from_events(
@@ -96,6 +103,7 @@ def limits_from_events(
     progress("selecting events, box closed", 0, 1)
     run = process(files, closed, workers=workers)
     progress("selecting events, box closed", 1, 1)
+    _check_triggered(run)
 
     progress("extrapolating sideband C", 0, 1)
     table, extrapolations = _background(config, run)
@@ -110,7 +118,7 @@ def limits_from_events(
         opened_run = process(files, load_processor(source, config, blinded=False), workers=workers)
         observed = {name: tally.regions["signal_box"] for name, tally in opened_run.tallies.items()}
         progress("opening the box", 1, 1)
-    events = EventAnalysis(run, extrapolations, observed)
+    events = EventAnalysis(sha256_file(source), run, extrapolations, observed)
     return _limits(config, tuple(files), table, observed, box, events, progress)
 
 
@@ -121,8 +129,8 @@ def limits_from_published(config: Config, *, progress: Progress = silent) -> Lim
         # Zero in a group is zero in each of its periods; more cannot be divided.
         count = config.published[group].observed
         if count > 0 and len(members) > 1:
-            msg = f"{count} events are published for {group} together, not per period"
-            raise BackgroundError(msg)
+            msg = f"published.{group}.observed: {count} events in {len(members)} periods, not per period"
+            raise ConfigError(msg)
         observed |= dict.fromkeys(members, count)
     periods = tuple(config.periods)
     table = BackgroundTable(tuple(row for name in periods for row in published_rows(config, name)))
@@ -162,6 +170,18 @@ def _limits(
         asymptotic = compute_curve(masses, models, level, "asymptotic", expected=False)
     progress("computing limits", 2, 2)
     return LimitsResult(config, periods, box, table, models, curve, asymptotic, events)
+
+
+def _check_triggered(run: ProcessedRun) -> None:
+    """Stop at a period whose files cannot be what they claim: nothing at all is triggered."""
+    for name, tally in run.tallies.items():
+        if tally.cut_flow["trigger"] == 0:
+            paths = ", ".join(str(file.path) for file in run.files[name])
+            msg = (
+                f"period {name}: none of {tally.cut_flow['events']} events passes the trigger; "
+                f"check the branches trigger, e_prs [GeV] and e_ecal [GeV] of {paths}"
+            )
+            raise DataError(msg)
 
 
 def _background(
@@ -226,6 +246,7 @@ def _model(
     """Return the counting model for epsilon = 1."""
     errors = config.limits
     common = errors.yield_error**2 + errors.eot_error**2
+    # Not negative by the checks of the configuration, up to rounding.
     efficiency_error = float(np.sqrt(max(errors.signal_error**2 - common, 0.0)))
     channels = []
     for name in periods:

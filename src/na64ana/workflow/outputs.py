@@ -60,6 +60,9 @@ def limits_csv(result: LimitsResult) -> str:
     for curve in (result.curve, result.asymptotic):
         if curve is not None:
             columns |= _curve_columns(curve)
+    if result.asymptotic is None:  # the box is closed; the columns stay the same
+        empty = [None] * len(result.curve.masses)
+        columns |= {"epsilon_observed_asymptotic": empty, "events_observed_asymptotic": empty}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -99,7 +102,7 @@ def _draw_limit(result: LimitsResult, path: Path) -> None:
     simulated = result.box == "opened: simulated events"
     source = "simulated events" if simulated else "published inputs"
     if result.events is not None and not simulated:
-        source = "event files"
+        source = "event files, box closed" if result.box == "closed" else "event files"
     with figure(path, 8, 6) as fig:
         plot_limit(
             result.curve,
@@ -160,7 +163,9 @@ def _manifest(result: LimitsResult, inputs: dict[str, Any], mass: float) -> dict
             "headline": result.curve.method,
             "marginalised": {"draws": marginalised.N_DRAWS, "seed": marginalised.SEED},
         },
+        "processor_sha256": result.processor_sha256,
         "signal": {"process": "bremsstrahlung", "workspace_m_ap_GeV": mass},
+        "workspace_observations": "expected background" if result.box == "closed" else "observed",
         "background": [
             {
                 "period": row.period,
