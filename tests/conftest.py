@@ -6,6 +6,7 @@ import pytest
 
 from na64ana.config import Config, load_config
 from na64ana.processing.processors import TallyProcessor, load_processor, processor_path
+from na64ana.processing.run import ProcessedRun, open_files, process
 from na64ana.simulation.events import write_simulated_file
 from na64ana.workflow.events import Paths
 from na64ana.workflow.limits import LimitsResult, limits_from_events, limits_from_published
@@ -40,6 +41,11 @@ def closed(config: Config) -> TallyProcessor:
 @pytest.fixture(scope="session")
 def opened(config: Config) -> TallyProcessor:
     return load_processor(processor_path("invisible"), config, blinded=False)
+
+
+@pytest.fixture(scope="session")
+def closed_run(config: Config, event_paths: Paths, closed: TallyProcessor) -> ProcessedRun:
+    return process(open_files(event_paths, config, closed), closed)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,6 @@ from matplotlib.image import imread
 from na64ana.cli.main import main
 from na64ana.config.shipped import shipped_path
 from na64ana.io.format import TREE, EventClass
-from na64ana.io.reading import open_event_file
 
 PERIODS = ["I", "II", "III", "IV", "V"]
 OUTPUTS = {
@@ -278,15 +277,6 @@ def test_earlier_results_are_kept(run):
     assert Path("limits.csv").read_text() == "mine"
     assert run("limits", "--published", "--overwrite")[0] == 0
     assert Path("limits.csv").read_text().startswith("m_ap_GeV")
-
-
-@pytest.mark.slow
-def test_a_broken_cache_is_made_again(run, cache):
-    assert run("limits", "--output", "a")[0] == 0
-    victim = next(cache.glob("events_IV_*.root"))
-    victim.write_bytes(victim.read_bytes()[:5000])
-    assert run("limits", "--output", "b")[0] == 0
-    assert open_event_file(victim, period="IV").metadata.simulated
 
 
 def test_debug_shows_the_traceback(run):

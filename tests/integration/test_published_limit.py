@@ -6,6 +6,8 @@ import pytest
 from na64ana.workflow.limits import mass_grid
 from na64ana.workflow.outputs import compare_with_published
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("source", ["from_events", "from_published"])
 def test_the_limit_is_near_the_published_one(source, request):

@@ -90,10 +90,11 @@ def test_asymptotic_and_exact_meet_at_large_counts():
         assert -math.log(0.1) / asymptotic == pytest.approx(ratio, abs=0.01)
 
 
-@pytest.mark.parametrize("factor", [1e-9, 1e-3, 1e6])
+@pytest.mark.parametrize("factor", [1e-9, 1e6])
 @pytest.mark.parametrize("compute", [compute_limit, compute_asymptotic_limit])
 def test_the_scale_of_the_signal_does_not_matter(compute, factor):
-    one, scaled = (compute(five_periods().scaled(f), 0.9) for f in (1.0, factor))
+    model = one_channel(1, 0.7, b_error=0.3)
+    one, scaled = (compute(model.scaled(f), 0.9) for f in (1.0, factor))
     assert scaled.observed == pytest.approx(one.observed, rel=1e-5)
     assert scaled.expected == pytest.approx(one.expected, rel=1e-5)
 
@@ -197,7 +198,7 @@ def test_masses_with_nearly_equal_shares_may_have_one_limit():
     shares = [model(e).channels[-1].signal.events / model(e).signal for e in (0.0, 0.005)]
     assert 0.5 * SHARE_STEP < abs(shares[1] - shares[0]) < SHARE_STEP
     for compute in (compute_limit, compute_asymptotic_limit):
-        one, other = (compute(model(e), 0.9).observed for e in (0.0, 0.005))
+        one, other = (compute(model(e), 0.9, expected=False).observed for e in (0.0, 0.005))
         assert other == pytest.approx(one, rel=1e-3)
 
 

@@ -24,8 +24,8 @@ def files(config, event_paths, closed):
 
 
 @pytest.fixture(scope="module")
-def reference(files, closed):
-    return process(files, closed)
+def reference(closed_run):
+    return closed_run
 
 
 @pytest.mark.parametrize("chunk_size", [997, 10_000, 1_000_000])

@@ -112,9 +112,9 @@ def test_large_classes_are_prescaled_and_weighted(config, sample):
     assert (of(sample, EventClass.DIMUON)["weight_true"] == 1).all()
 
 
-def test_selected_events_are_about_as_many_as_published(config, from_events):
+def test_selected_events_are_about_as_many_as_published(config, closed_run):
     """9.6e5 in the plane for IV+V (PRL 2023), 1.6e4 for I-III (UFN 2021); within a factor 2."""
-    run = from_events.events.blinded
+    run = closed_run
     prescale = {p: run.prescales().get(p, {}).get("electro_nuclear", 1) for p in config.periods}
     selected = {p: run.tallies[p].cut_flow["veto_quiet"] * prescale[p] for p in config.periods}
     assert 0.5 < (selected["IV"] + selected["V"]) / 9.6e5 < 2
