@@ -109,7 +109,7 @@ def extrapolated_rows(
             events=result.events * n / total,
             factors=result.factors,
             scope=scope,
-            method=f"sideband C, {total} events",
+            method=f"{total} in sideband C",
         )
         for period, n in n_sideband.items()
     )
