@@ -1,4 +1,4 @@
-"""Compare the cross section and the limit with published numbers: `python validation/published.py`."""
+"""Compare cross section and limit with published numbers: `python validation/published.py`."""
 
 from na64ana.config import load_config
 from na64ana.constants import GEV2_TO_PB

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from na64ana.background.estimate import estimate_background
 from na64ana.background.extrapolation import Extrapolation, expected_counts, extrapolate
 from na64ana.background.table import (
     BackgroundRow,
@@ -158,3 +159,33 @@ def test_a_family_at_a_limit_is_kept_and_said(config):
     fit = extrapolate(energies, EDGE, config.background)
     assert fit.failed == ()
     assert {f.family for f in fit.fits} == set(config.background.families)
+
+
+@pytest.fixture(scope="module")
+def sidebands():
+    rng = np.random.default_rng(8)
+    sizes = {"I": 60, "II": 80, "III": 250, "IV": 10, "V": 150}
+    return {name: exponential_tail(rng, n, 5.0).tolist() for name, n in sizes.items()}
+
+
+def test_periods_of_a_group_are_fitted_together(config, sidebands):
+    table, fits = estimate_background(config, sidebands)
+    assert {scope: fit.n_events for scope, fit in fits.items()} == {"I-III": 390, "IV-V": 160}
+    upstream = {row.period: row for row in table.rows if row.source == "upstream"}
+    assert upstream["I"].events / upstream["III"].events == pytest.approx(60 / 250)
+    assert upstream["I"].factors == upstream["III"].factors != upstream["V"].factors
+    others = [row for row in table.rows if row.source != "upstream"]
+    published = [r for p in sidebands for r in published_rows(config, p) if r.source != "upstream"]
+    assert others == published
+
+
+def test_another_box_is_fitted_apart_and_few_events_are_left_to_the_papers(config, sidebands):
+    five = config.periods["V"].model_copy(update={"e_ecal_max": 47.0})
+    other = config.model_copy(update={"periods": config.periods | {"V": five}})
+    table, fits = estimate_background(other, sidebands)
+    assert list(fits) == ["I-III", "V"]
+    assert fits["V"].fit_range[0] == 47.0
+    (fourth,) = (row for row in table.of("IV") if row.source == "upstream")
+    assert fourth.method == "published, by EOT"
+    part, _ = estimate_background(config, {name: sidebands[name] for name in ("I", "III")})
+    assert {row.scope for row in part.rows if row.source == "upstream"} == {"I+III"}

@@ -64,8 +64,8 @@ def compute_yields(
     Raises
     ------
     ModelError
-        If a mass lies outside the range of the cross section, or the threshold is not one of the shower
-        model.
+        If a mass lies outside the range of the cross section, or the threshold outside that of
+        the shower model.
     """
     _check_threshold(e_miss_min, beam_energy)
     energy, length = electron_track_lengths(e_miss_min, beam_energy)

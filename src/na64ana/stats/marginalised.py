@@ -12,7 +12,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -57,9 +57,37 @@ class _Ensemble:
             blocks.append(np.exp(log_p).mean(axis=1))
         return np.concatenate(blocks)
 
+    @cached_property
+    def without_signal(self) -> Floats:
+        """Return the marginal probability of every outcome for mu = 0."""
+        return self.weights(0.0, np.arange(len(self.outcomes)))
+
     def ordering(self, mu: float) -> Floats:
         """Return Q of every outcome."""
         return np.asarray(self.outcomes @ np.log1p(mu * self.signal / self.background))
+
+    def log_cls(self, mu: float, q: Floats, threshold: float) -> float:
+        """Return ln CLs for an observed Q of `threshold`."""
+        below = np.flatnonzero(q <= threshold + TIE)
+        return math.log(self.weights(mu, below).sum() / self.without_signal[below].sum())
+
+    def log_cls_observed(self, mu: float, observed: tuple[int, ...]) -> float:
+        """Return ln CLs for the observed counts."""
+        index = int(np.flatnonzero((self.outcomes == observed).all(axis=1))[0])
+        q = self.ordering(mu)
+        return self.log_cls(mu, q, q[index])
+
+    def log_cls_quantile(self, mu: float, probability: float) -> float:
+        """Return ln CLs for the outcome at a quantile of Q, without a signal.
+
+        The limit is below mu for as many outcomes as have CLs(mu) below 1 - CL, and CLs grows
+        with Q: at the wanted quantile of the limit, the same quantile of Q has CLs = 1 - CL.
+        """
+        q = self.ordering(mu)
+        order = np.argsort(q, kind="stable")
+        reached = np.cumsum(self.without_signal[order])
+        place = np.searchsorted(reached, probability * (1 - 1e-12))
+        return self.log_cls(mu, q, q[order[place]])
 
 
 def compute_limit(
@@ -86,50 +114,31 @@ def compute_limit(
     LimitError
         If there is no signal, or too many observed events for the sum over outcomes.
     """
-    if not 0 < model.signal < math.inf:
-        msg = "the model has no signal, so nothing is excluded"
-        raise LimitError(msg)
-    unit = model.scaled(1 / model.signal)
-    sensitive = CountingModel(tuple(c for c in unit.channels if c.signal.events > 0))
+    channels = tuple(c for c in model.unit().channels if c.signal.events > 0)
+    sensitive = CountingModel(channels)
     ensemble = _make_ensemble(sensitive)
-    everything = np.arange(len(ensemble.outcomes))
-    without_signal = ensemble.weights(0.0, everything)
-    log_alpha = math.log(1 - confidence_level)
-
-    def log_cls(mu: float, q: Floats, threshold: float) -> float:
-        below = np.flatnonzero(q <= threshold + TIE)
-        return math.log(ensemble.weights(mu, below).sum() / without_signal[below].sum())
-
-    def at_outcome(mu: float, index: int) -> float:
-        q = ensemble.ordering(mu)
-        return log_cls(mu, q, q[index]) - log_alpha
-
-    def at_quantile(mu: float, probability: float) -> float:
-        # The limit is below mu for as many outcomes as have CLs(mu) below 1 - CL, and CLs grows
-        # with Q: at the wanted quantile of the limit, the same quantile of Q has CLs = 1 - CL.
-        q = ensemble.ordering(mu)
-        order = np.argsort(q, kind="stable")
-        place = np.searchsorted(np.cumsum(without_signal[order]), probability * (1 - 1e-12))
-        return log_cls(mu, q, q[order[place]]) - log_alpha
-
-    observed = sensitive.observed
-    reached = float(without_signal.sum())
-    bands = [
-        _root(partial(at_quantile, probability=probability)) if probability < reached else math.inf
-        for probability in (ndtr(np.arange(-2.0, 3.0)).tolist() if expected else [])
-    ]
-    return EventLimit(
-        method="marginalised",
-        confidence_level=confidence_level,
-        observed=None
-        if observed is None
-        else _root(partial(at_outcome, index=_index(ensemble, observed))),
-        expected=(bands[0], bands[1], bands[2], bands[3], bands[4]) if expected else None,
-    )
+    alpha = 1 - confidence_level
+    observed, bands = None, None
+    if sensitive.observed is not None:
+        observed = _root(partial(ensemble.log_cls_observed, observed=sensitive.observed), alpha)
+    if expected:
+        enumerated = float(ensemble.without_signal.sum())
+        minus2, minus1, median, plus1, plus2 = (
+            _root(partial(ensemble.log_cls_quantile, probability=probability), alpha)
+            if probability < enumerated
+            else math.inf
+            for probability in ndtr(np.arange(-2.0, 3.0)).tolist()
+        )
+        bands = (minus2, minus1, median, plus1, plus2)
+    return EventLimit("marginalised", confidence_level, observed, bands)
 
 
-def _root(excess: Callable[[float], float]) -> float:
-    """Return where a falling function of the signal crosses zero."""
+def _root(log_cls: Callable[[float], float], alpha: float) -> float:
+    """Return the signal at which CLs falls to alpha."""
+
+    def excess(mu: float) -> float:
+        return log_cls(mu) - math.log(alpha)
+
     low, high = 1e-3, 2.0
     while excess(high) > 0:
         low, high = high, 2 * high
@@ -192,7 +201,3 @@ def _tail(totals: Floats, n_max: int) -> float:
     n = np.arange(n_max + 1)
     log_p = n * np.log(totals)[:, None] - totals[:, None] - gammaln(n + 1)
     return 1.0 - float(np.exp(log_p).sum(axis=1).mean())
-
-
-def _index(ensemble: _Ensemble, observed: tuple[int, ...]) -> int:
-    return int(np.flatnonzero((ensemble.outcomes == observed).all(axis=1))[0])

@@ -41,7 +41,7 @@ class Channel:
 
 @dataclass(frozen=True)
 class CountingModel:
-    """All channels. The signal is that of mu = 1; `scaled` makes it one event in total.
+    """All channels. The signal is that of mu = 1; `unit` makes it one event in total.
 
     Raises
     ------
@@ -102,6 +102,19 @@ class CountingModel:
                 for c in self.channels
             )
         )
+
+    def unit(self) -> "CountingModel":
+        """Return the model with one signal event in all channels together at mu = 1.
+
+        Raises
+        ------
+        LimitError
+            If there is no signal.
+        """
+        if not 0 < self.signal < float("inf"):
+            msg = "the model has no signal, so nothing is excluded"
+            raise LimitError(msg)
+        return self.scaled(1 / self.signal)
 
 
 Method = Literal["marginalised", "asymptotic"]

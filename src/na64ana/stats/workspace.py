@@ -70,10 +70,7 @@ def compute_asymptotic_limit(
     LimitError
         If there is no signal, or no root is found.
     """
-    if not model.signal > 0:
-        msg = "the model has no signal, so nothing is excluded"
-        raise LimitError(msg)
-    unit = model.scaled(1 / model.signal)
+    unit = model.unit()
     workspace = pyhf.Workspace(make_workspace(unit))
     pdf = workspace.model()
     data = workspace.data(pdf)

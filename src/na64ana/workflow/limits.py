@@ -8,14 +8,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from na64ana.background.extrapolation import Extrapolation, extrapolate
-from na64ana.background.table import (
-    UPSTREAM,
-    BackgroundRow,
-    BackgroundTable,
-    extrapolated_rows,
-    published_rows,
-)
+from na64ana.background.estimate import estimate_background
+from na64ana.background.extrapolation import Extrapolation
+from na64ana.background.table import BackgroundTable, published_rows
 from na64ana.config import Config
 from na64ana.constants import BEAM_ENERGY
 from na64ana.errors import ConfigError, DataError
@@ -23,9 +18,9 @@ from na64ana.processing.processors import load_processor, processor_path
 from na64ana.processing.run import ProcessedRun, open_files, process
 from na64ana.provenance import sha256_file
 from na64ana.signal.yields import compute_yields
-from na64ana.stats import names
+from na64ana.stats.build import build_model
 from na64ana.stats.curve import LimitCurve, compute_curve
-from na64ana.stats.model import Channel, CountingModel, Sample, symmetric
+from na64ana.stats.model import CountingModel
 from na64ana.workflow.events import Paths
 from na64ana.workflow.progress import Progress, silent
 
@@ -40,7 +35,8 @@ class EventAnalysis:
     """What the event files gave.
 
     `blinded` is the run that the background comes from; it was complete before the box was
-    opened. `extrapolations` are the fits of sideband C, by the periods fitted together. `observed` are the events in the box by period, None while it is closed.
+    opened. `extrapolations` are the fits of sideband C, by the periods fitted together. `observed`
+    are the events in the box by period, None while it is closed.
     """
 
     processor_sha256: str
@@ -96,6 +92,11 @@ def limits_from_events(
         Worker processes; the result is the same for any number.
     progress : Progress
         Told of every step.
+
+    Raises
+    ------
+    ConfigError, DataError, IncompleteDataError, ProcessorError, BackgroundError, LimitError
+        As the steps do; also DataError if no event of a period passes the trigger.
     """
     source = processor_path("invisible") if processor is None else processor
     closed = load_processor(source, config, blinded=True)
@@ -106,7 +107,8 @@ def limits_from_events(
     _check_triggered(run)
 
     progress("extrapolating sideband C", 0, 1)
-    table, extrapolations = _background(config, run)
+    sidebands = {name: tally.sideband_c for name, tally in run.tallies.items()}
+    table, extrapolations = estimate_background(config, sidebands)
     progress("extrapolating sideband C", 1, 1)
 
     simulated = all(file.metadata.simulated for opened in files.values() for file in opened)
@@ -129,7 +131,7 @@ def limits_from_published(config: Config, *, progress: Progress = silent) -> Lim
         # Zero in a group is zero in each of its periods; more cannot be divided.
         count = config.published[group].observed
         if count > 0 and len(members) > 1:
-            msg = f"published.{group}.observed: {count} events in {len(members)} periods, not per period"
+            msg = f"published.{group}.observed: {count} events of {len(members)} periods together"
             raise ConfigError(msg)
         observed |= dict.fromkeys(members, count)
     periods = tuple(config.periods)
@@ -158,7 +160,7 @@ def _limits(
     yields = _yields(config, periods, masses)
     progress("computing signal yields", 1, 1)
     models = tuple(
-        _model(config, periods, table, observed, {name: yields[name][i] for name in periods})
+        build_model(config, table, {name: yields[name][i] for name in periods}, observed)
         for i in range(len(masses))
     )
     level = config.limits.confidence_level
@@ -184,44 +186,6 @@ def _check_triggered(run: ProcessedRun) -> None:
             raise DataError(msg)
 
 
-def _background(
-    config: Config, run: ProcessedRun
-) -> tuple[BackgroundTable, dict[str, Extrapolation]]:
-    """Extrapolate sideband C where it has enough events; the rest is published.
-
-    Periods of a group share beam line and HCAL position, so they are fitted together, as long
-    as they have the same box.
-    """
-    alike: dict[tuple[str, float], list[str]] = {}
-    for name in run.tallies:
-        period = config.periods[name]
-        alike.setdefault((period.group, period.e_ecal_max), []).append(name)
-
-    extrapolations: dict[str, Extrapolation] = {}
-    upstream: dict[str, BackgroundRow] = {}
-    for (group, edge), members in alike.items():
-        # The name of the group would stand for all of it, as for the published numbers.
-        whole = tuple(members) == config.groups()[group]
-        scope = group if whole else "+".join(members)
-        energies = {
-            name: [e for e in run.tallies[name].sideband_c if e < config.background.sideband_c_max]
-            for name in members
-        }
-        pooled = [e for values in energies.values() for e in values]
-        if len(pooled) < config.background.n_events_min:
-            continue  # the published number stands in, and its method says so
-        fit = extrapolate(pooled, edge, config.background)
-        extrapolations[scope] = fit
-        counts = {name: len(values) for name, values in energies.items()}
-        upstream |= {row.period: row for row in extrapolated_rows(counts, scope, fit)}
-    rows = [
-        upstream.get(name, row) if row.source == UPSTREAM else row
-        for name in run.tallies
-        for row in published_rows(config, name)
-    ]
-    return BackgroundTable(tuple(rows)), extrapolations
-
-
 def _yields(config: Config, periods: tuple[str, ...], masses: Floats) -> dict[str, Floats]:
     """Return the yield per electron on target and mass, by period, for epsilon = 1."""
     grid = tuple(map(float, masses))
@@ -234,33 +198,3 @@ def _yields(config: Config, periods: tuple[str, ...], masses: Floats) -> dict[st
 def _yield_curve(masses: tuple[float, ...], e_miss_min: float) -> Floats:
     """Return yields that several periods, and several calls in a session, have in common."""
     return compute_yields(masses, beam_energy=BEAM_ENERGY, e_miss_min=e_miss_min).yields
-
-
-def _model(
-    config: Config,
-    periods: tuple[str, ...],
-    table: BackgroundTable,
-    observed: dict[str, int] | None,
-    yields: dict[str, float],
-) -> CountingModel:
-    """Return the counting model for epsilon = 1."""
-    errors = config.limits
-    common = errors.yield_error**2 + errors.eot_error**2
-    # Not negative by the checks of the configuration, up to rounding.
-    efficiency_error = float(np.sqrt(max(errors.signal_error**2 - common, 0.0)))
-    channels = []
-    for name in periods:
-        period = config.periods[name]
-        factors = {
-            names.YIELD: symmetric(errors.yield_error),
-            names.EOT: symmetric(errors.eot_error),
-            names.efficiency("overall", name): symmetric(efficiency_error),
-        }
-        signal = Sample("signal", period.eot * period.efficiency * yields[name], factors)
-        backgrounds = tuple(
-            Sample(row.source, row.events, {names.background(row.source, row.scope): row.factors})
-            for row in table.of(name)
-        )
-        count = None if observed is None else observed[name]
-        channels.append(Channel(names.channel(name), count, signal, backgrounds))
-    return CountingModel(tuple(channels))

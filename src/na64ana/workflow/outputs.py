@@ -42,7 +42,7 @@ def write_outputs(result: LimitsResult, folder: Path, *, inputs: dict[str, Any])
     (folder / "limits.csv").write_text(limits_csv(result), encoding="utf-8")
     place = int(np.argmin(np.abs(np.log(result.curve.masses / WORKSPACE_MASS))))
     model = result.models[place]
-    workspace = make_workspace(model.scaled(1 / model.signal))
+    workspace = make_workspace(model.unit())
     _write_json(folder / "workspace.json", workspace)
     _draw_limit(result, folder / "limit.png")
     if result.events is not None:
