@@ -50,7 +50,7 @@ def main() -> NoReturn:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted; nothing was written", 130)
+        _fail("interrupted; nothing half-written was left", 130)
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to flush
         sys.exit(0)
@@ -66,7 +66,7 @@ def main() -> NoReturn:
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     del frame
-    _fail("terminated; nothing was written", 128 + number)
+    _fail("terminated; nothing half-written was left", 128 + number)
 
 
 def _show_traceback() -> None:

@@ -1,7 +1,7 @@
 """Exact tree-level cross section of e Z -> e Z A' for a vector A'.
 
-The squared amplitude on a spinless nucleus and its stable kinematics, checked against explicit
-traces by the authors of the design; equivalent to Liu, McKeen, Miller (arXiv:1609.06781) and
+The squared amplitude on a spinless nucleus, checked against explicit gamma-matrix traces, in
+kinematics without cancellations; equivalent to Liu, McKeen, Miller (arXiv:1609.06781) and
 Gninenko et al. (arXiv:1712.05706). Elastic form factor: Bjorken et al. (arXiv:0906.0580).
 Natural units (GeV); epsilon = 1.
 

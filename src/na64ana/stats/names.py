@@ -1,4 +1,4 @@
-"""One place that names channels and nuisance parameters (DESIGN: names)."""
+"""One place that names channels and nuisance parameters."""
 
 import re
 
