@@ -11,7 +11,7 @@ from na64ana.cuts.srd import srd_electron
 from na64ana.cuts.track import single_track, trigger
 from na64ana.cuts.veto import veto_quiet
 from na64ana.io.schema import Events
-from na64ana.tally.regions import Box
+from na64ana.tally.regions import signal_box
 from na64ana.tally.tally import Tally, make_plane
 
 #: The planes are filled with the events left after these cuts.
@@ -54,10 +54,7 @@ class Processor(ProcessorABC):  # type: ignore[misc]  # coffea publishes no type
         """Return the tally of one chunk of events, by period."""
         period, cuts = events.metadata["dataset"], self.cuts(events.metadata["dataset"])
         columns: Columns = {name: np.asarray(events[name]) for name in needed_columns(cuts)}
-        box = Box(
-            e_ecal_max=self.config.periods[period].e_ecal_max,
-            e_hcal_max=self.config.selection_of(period).hcal_quiet.e_hcal_max,
-        )
+        box = signal_box(self.config, period)
         e_hcal = compute_e_hcal(columns["e_hcal_module"])
         if self.blinded:
             outside = ~box.holds(columns["e_ecal"], e_hcal)

@@ -13,6 +13,8 @@ Floats = npt.NDArray[np.float64]
 
 GRID = np.linspace(0.0, 86.0, 8601)
 EDGE = 50.0
+#: Mean events in the sideband.
+SIZES = (30, 60, 200, 700)
 MISSING = BEAM_ENERGY - GRID
 TRUTHS: dict[str, Floats] = {
     "exponential, 5 GeV": np.exp(GRID / 5),
@@ -29,17 +31,19 @@ def main() -> None:
     toys = int(sys.argv[1]) if len(sys.argv) > 1 else 60
     options, rng = load_config().background, np.random.default_rng(1)
     print(f"coverage of the 68 % interval (mean of ln estimate/truth), {toys} toys per cell")
-    print(f"{'truth':24s}" + "".join(f"{n:>16d}" for n in (15, 60, 200, 700)))
+    print(f"{'truth':24s}" + "".join(f"{n:>16d}" for n in SIZES))
     for name, density in TRUTHS.items():
         inside = GRID >= EDGE
         box = np.trapezoid(density[~inside], GRID[~inside])
         side = np.trapezoid(density[inside], GRID[inside])
         cumulative = np.cumsum(density[inside]) / density[inside].sum()
         cells = []
-        for n in (15, 60, 200, 700):
+        for n in SIZES:
             ln_b, covered, bias = np.log(n * box / side), 0, []
             for _ in range(toys):
-                size = max(rng.poisson(n), options.n_events_min)
+                size = rng.poisson(n)
+                while size < options.n_events_min:  # such a sideband is not extrapolated
+                    size = rng.poisson(n)
                 energies = np.interp(rng.random(size), cumulative, GRID[inside])
                 fit = extrapolate(energies.tolist(), EDGE, options)
                 low, high = fit.ln_b + np.log(fit.factors)

@@ -41,5 +41,5 @@ def test_background_errors_are_shared_in_a_group(config):
 
 def test_names_are_what_pyhf_takes():
     assert names.background("upstream", "I-III") == "bkg_upstream_I_III"
-    assert names.background("upstream", "I+II") == "bkg_upstream_I_II"
+    assert names.background("upstream", "I+III") == "bkg_upstream_I_and_III"
     assert names.efficiency("veto_quiet", "IV") == "eff_veto_quiet_IV"

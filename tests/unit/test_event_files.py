@@ -169,6 +169,11 @@ def test_a_missing_branch_and_one_of_another_type(tmp_path):
     refused(tmp_path / "c.root", "branch 'e_ecal' holds")
 
 
+def test_branches_that_a_processor_may_and_may_not_ask_for(event_file):
+    open_event_file(event_file, branches=["e_ecal", "class_true"])
+    refused(event_file, "'e_none' is asked for, but is not part", branches=["e_none"])
+
+
 def test_a_writer_that_was_cut_off(tmp_path):
     rewritten(tmp_path / "a.root", branch_types(truth=False), 7, "")
     refused(tmp_path / "a.root", "has 5 of 7 events")

@@ -51,8 +51,8 @@ def test_a_closed_box_has_no_observed_line():
 def test_the_plane_is_drawn_as_it_is():
     plane = make_plane().fill([10.5, 10.5, 80.5], [85.5, 85.5, 15.5])
     ax = Figure().add_subplot()
-    mesh = plot_plane(plane, ax, box=Box(50.0, 1.0), vmax=2.0, title="all cuts")
-    drawn = mesh.get_array()
+    plot_plane(plane, ax, box=Box(50.0, 1.0), vmax=2.0, title="all cuts")
+    drawn = ax.collections[0].get_array()
     assert np.nansum(drawn) == 3
     assert drawn[85, 10] == 2
     assert drawn[15, 80] == 1

@@ -159,6 +159,7 @@ def test_flipped_bits_are_noticed(config, closed, event_file, tmp_path, referenc
         ("x = 1", "has no class Processor"),
         ("1 / 0", "cannot be executed: ZeroDivisionError"),
         ("def f(:", "cannot be executed: SyntaxError"),
+        ("class Processor: pass", r"Processor\(config, blinded=\.\.\.\) cannot be made: TypeError"),
     ],
 )
 def test_a_processor_that_cannot_be_used(config, tmp_path, text, said):

@@ -138,6 +138,8 @@ def test_a_file_says_what_made_it(config, tmp_path):
     assert metadata.eot == config.periods["I"].eot
     assert metadata.lineage == simulation_lineage(config, "I", 9)
     assert metadata.lineage != simulation_lineage(config, "I", 10)
+    with_signal = make_events(config, "I", seed=9, e_ap=np.array([80.0]))[1]
+    assert with_signal.lineage not in (metadata.lineage, "")
     other = config.simulation.model_copy(update={"upstream_slope": 6.0})
     changed = config.model_copy(update={"simulation": other})
     assert metadata.lineage != simulation_lineage(changed, "I", 9)

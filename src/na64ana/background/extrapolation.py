@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from iminuit import Minuit
-from scipy.special import gammaln
 
 from na64ana.config.models import Background
 from na64ana.constants import BEAM_ENERGY
@@ -36,24 +35,20 @@ _NODE, _WEIGHT = np.polynomial.legendre.leggauss(16)
 class Family:
     """A falling shape: log density at energies [GeV] for shape parameters with (start, limits)."""
 
-    name: str
     log_density: Callable[[Floats, Floats], Floats]
     start: tuple[float, ...]
     limits: tuple[tuple[float, float], ...]
 
 
 FAMILIES = {
-    "exponential": Family("exponential", lambda e, p: e / p[0], (6.0,), ((0.5, 100.0),)),
+    "exponential": Family(lambda e, p: e / p[0], (6.0,), ((0.5, 100.0),)),
     "stretched_exponential": Family(
-        "stretched_exponential",
         # p[0] is the slope at PIVOT below the beam energy, p[1] the power of the missing energy
         lambda e, p: -p[0] * PIVOT / p[1] * ((BEAM_ENERGY - e) / PIVOT) ** p[1],
         (0.17, 1.0),
         ((0.01, 2.0), (0.3, 2.0)),
     ),
-    "power_law": Family(
-        "power_law", lambda e, p: p[0] * np.log(e / BEAM_ENERGY), (10.0,), ((0.1, 100.0),)
-    ),
+    "power_law": Family(lambda e, p: p[0] * np.log(e / BEAM_ENERGY), (10.0,), ((0.1, 100.0),)),
 }
 
 
@@ -69,7 +64,7 @@ class FamilyFit:
     shape : tuple of float
         Shape parameters.
     aicc : float
-        Akaike's criterion for small samples.
+        Akaike's criterion for small samples, up to a constant of the data.
     at_limit : bool
         Whether a shape parameter was held at its limit.
     """
@@ -151,9 +146,7 @@ def extrapolate(energies: Sequence[float], e_ecal_max: float, options: Backgroun
     if n_events < options.n_events_min:
         msg = f"{n_events} events in sideband C, at least {options.n_events_min} are needed"
         raise BackgroundError(msg)
-    fits = [
-        fit for name in options.families if (fit := _fit(FAMILIES[name], counts, edges)) is not None
-    ]
+    fits = [fit for name in options.families if (fit := _fit(name, counts, edges)) is not None]
     if not fits:
         msg = f"no family describes the {n_events} events of sideband C; choose other families"
         raise BackgroundError(msg)
@@ -175,11 +168,6 @@ def extrapolate(energies: Sequence[float], e_ecal_max: float, options: Backgroun
     )
 
 
-def expected_counts(fit: FamilyFit, edges: Floats, e_ecal_max: float) -> Floats:
-    """Return the events ``(n,)`` that a fit expects between `edges` ``(n + 1,)`` [GeV]."""
-    return _prediction(FAMILIES[fit.family], fit.ln_b, np.array(fit.shape), edges, e_ecal_max)
-
-
 def _log_integrals(family: Family, shape: Floats, edges: Floats) -> Floats:
     """Return the logarithm of the integral over each bin."""
     half = np.diff(edges)[:, None] / 2
@@ -189,31 +177,36 @@ def _log_integrals(family: Family, shape: Floats, edges: Floats) -> Floats:
     return np.asarray(top[:, 0] + np.log((half * _WEIGHT * np.exp(log_density - top)).sum(axis=1)))
 
 
-def _prediction(
-    family: Family, ln_b: float, shape: Floats, edges: Floats, e_ecal_max: float
+def expected_counts(
+    family: str, ln_b: float, shape: Floats, edges: Floats, e_ecal_max: float
 ) -> Floats:
+    """Return the events ``(n,)`` expected between `edges` ``(n + 1,)`` [GeV].
+
+    `ln_b` is the logarithm of the events from zero to `e_ecal_max` [GeV], `shape` the parameters
+    of the family.
+    """
     box = np.linspace(0.0, e_ecal_max, 9)
-    in_box = np.logaddexp.reduce(_log_integrals(family, shape, box))
-    log_mean = ln_b + _log_integrals(family, shape, edges) - in_box
+    in_box = np.logaddexp.reduce(_log_integrals(FAMILIES[family], shape, box))
+    log_mean = ln_b + _log_integrals(FAMILIES[family], shape, edges) - in_box
     return np.asarray(np.exp(np.clip(log_mean, -300.0, 300.0)))
 
 
-def _fit(family: Family, counts: npt.NDArray[np.int64], edges: Floats) -> FamilyFit | None:
+def _fit(name: str, counts: npt.NDArray[np.int64], edges: Floats) -> FamilyFit | None:
     """Fit one family; None if it does not converge.
 
     A shape parameter that runs to its limit stays there and the others are fitted again: dropping
     the family would drop the widest interval when it is needed most.
     """
+    family = FAMILIES[name]
     n, n_parameters = int(counts.sum()), 1 + len(family.start)
     if n <= n_parameters + 1:
         return None
-    constant = float(gammaln(counts + 1).sum())
 
-    def nll(parameters: Floats) -> float:
-        mean = _prediction(family, parameters[0], parameters[1:], edges, edges[0])
-        return float((mean - counts * np.log(mean)).sum()) + constant
+    def nll(parameters: Floats) -> float:  # without ln n!, which all families have in common
+        mean = expected_counts(name, parameters[0], parameters[1:], edges, edges[0])
+        return float((mean - counts * np.log(mean)).sum())
 
-    total = _prediction(family, 0.0, np.array(family.start), edges, edges[0]).sum()
+    total = expected_counts(name, 0.0, np.array(family.start), edges, edges[0]).sum()
     minuit = Minuit(nll, np.array([np.log(n / total), *family.start]))
     minuit.errordef = Minuit.LIKELIHOOD
     minuit.limits = [(-60.0, 20.0), *family.limits]
@@ -233,7 +226,7 @@ def _fit(family: Family, counts: npt.NDArray[np.int64], edges: Floats) -> Family
     correction = 2 * n_parameters * (n_parameters + 1) / (n - n_parameters - 1)
     values = np.array(minuit.values)
     return FamilyFit(
-        family=family.name,
+        family=name,
         ln_b=float(values[0]),
         down=down,
         up=up,

@@ -9,9 +9,17 @@ import numpy as np
 import uproot
 
 from na64ana.errors import DataError
-from na64ana.io.format import BRANCHES, FORMAT_VERSION, METADATA, TREE, FileMetadata
+from na64ana.io.format import (
+    BRANCHES,
+    FORMAT_VERSION,
+    METADATA,
+    TREE,
+    TRUTH_BRANCHES,
+    FileMetadata,
+)
 
-_BY_NAME = {branch.name: branch for branch in BRANCHES}
+_BY_NAME = {branch.name: branch for branch in BRANCHES + TRUTH_BRANCHES}
+_MEASURED = tuple(branch.name for branch in BRANCHES)
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,7 @@ class EventFile:
 
 
 def open_event_file(
-    path: Path, *, period: str | None = None, branches: Collection[str] = tuple(_BY_NAME)
+    path: Path, *, period: str | None = None, branches: Collection[str] = _MEASURED
 ) -> EventFile:
     """Check that a file can be analysed, and return what it says of itself.
 
@@ -40,7 +48,7 @@ def open_event_file(
     period : str or None
         The period that the file should belong to; None takes any.
     branches : collection of str
-        The branches that will be read.
+        The branches that will be read; by default all that are no truth.
 
     Returns
     -------
@@ -115,6 +123,9 @@ def _read_metadata(path: Path, text: str) -> FileMetadata:
 def _check_branches(path: Path, tree: uproot.TTree, branches: Collection[str]) -> None:
     present = set(tree.keys())
     for name in sorted(branches):
+        if name not in _BY_NAME:
+            msg = f"{path}: the branch {name!r} is asked for, but is not part of the event format"
+            raise DataError(msg)
         if name not in present:
             msg = f"{path}: lacks the branch {name!r}; write the file with it"
             raise DataError(msg)

@@ -64,20 +64,9 @@ def plot_limit(
 
 
 def _draw_expected(masses: Floats, expected: Floats, ax: Axes) -> None:
-    ax.fill_between(
-        masses,
-        expected[:, 0],
-        expected[:, 4],
-        color=OUTER_BAND,
-        lw=0,
-        label=r"expected $\pm2\sigma$",
-    )
-    ax.fill_between(
-        masses,
-        expected[:, 1],
-        expected[:, 3],
-        color=INNER_BAND,
-        lw=0,
-        label=r"expected $\pm1\sigma$",
-    )
+    for n, colour in ((2, OUTER_BAND), (1, INNER_BAND)):
+        label = rf"expected $\pm{n}\sigma$"
+        ax.fill_between(
+            masses, expected[:, 2 - n], expected[:, 2 + n], color=colour, lw=0, label=label
+        )
     ax.plot(masses, expected[:, 2], color=BLUE, ls="--", label="expected median")

@@ -3,7 +3,6 @@
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
 
@@ -15,7 +14,7 @@ from na64ana.tally.tally import Plane
 DRAWN_HEIGHT = 5.0
 
 
-def plot_plane(plane: Plane, ax: Axes, *, box: Box, vmax: float, title: str = "") -> QuadMesh:
+def plot_plane(plane: Plane, ax: Axes, *, box: Box, vmax: float, title: str = "") -> Axes:
     """Draw events per bin, and the signal box and sidebands.
 
     Parameters
@@ -33,13 +32,13 @@ def plot_plane(plane: Plane, ax: Axes, *, box: Box, vmax: float, title: str = ""
 
     Returns
     -------
-    QuadMesh
-        For a colour bar.
+    Axes
+        The mesh is its first collection, for a colour bar.
     """
     counts = plane.values().astype(float)
     counts[counts == 0] = float("nan")
     edges = [axis.edges for axis in plane.axes]
-    mesh = ax.pcolormesh(
+    ax.pcolormesh(
         *edges, counts.T, cmap="cividis", norm=LogNorm(1, max(vmax, 2.0)), rasterized=True
     )
     right = plane.axes[0].edges[-1]
@@ -72,4 +71,4 @@ def plot_plane(plane: Plane, ax: Axes, *, box: Box, vmax: float, title: str = ""
         ylabel=r"$E_\mathrm{HCAL}$ [GeV]",
         title=title,
     )
-    return mesh
+    return ax

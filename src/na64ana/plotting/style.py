@@ -9,7 +9,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 #: Okabe and Ito's palette, distinguishable with any colour vision.
-BLUE, ORANGE, GREEN, PURPLE, BLACK = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000"
+BLUE, ORANGE, BLACK = "#0072B2", "#D55E00", "#000000"
 #: Inner and outer band of expected limits.
 INNER_BAND, OUTER_BAND = "#8FB8DE", "#D3E2F2"
 

@@ -46,7 +46,11 @@ def load_processor(path: Path, config: Config, *, blinded: bool) -> TallyProcess
     if not hasattr(module, "Processor"):
         msg = f"{path}: has no class Processor; name the class so"
         raise ConfigError(msg)
-    processor: TallyProcessor = module.Processor(config, blinded=blinded)
+    try:
+        processor: TallyProcessor = module.Processor(config, blinded=blinded)
+    except Exception as error:
+        msg = f"{path}: Processor(config, blinded=...) cannot be made: {error!r}"
+        raise ConfigError(msg) from error
     return processor
 
 

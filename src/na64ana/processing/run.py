@@ -114,7 +114,7 @@ def process(
     )
     runner = Runner(executor, schema=NA64Schema, metadata_cache={})
     try:
-        with _silence():
+        with _silence(workers):
             result = runner.run(items, processor)
     except Exception as error:  # coffea wraps whatever went wrong in a plain Exception
         raise _explain(error, items) from error
@@ -134,11 +134,15 @@ def _work_items(
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Keep coffea's progress bars and traceback printouts off the terminal."""
+def _silence(workers: int) -> Iterator[None]:
+    """Keep coffea's progress bars, and what its futures executor prints, off the terminal.
+
+    With one worker a processor runs in this process, and what it prints itself is its user's.
+    """
     quiet, coffea.util.coffea_console.quiet = coffea.util.coffea_console.quiet, True
+    hidden = contextlib.redirect_stderr(io.StringIO()) if workers > 1 else contextlib.nullcontext()
     try:
-        with contextlib.redirect_stderr(io.StringIO()):
+        with hidden:
             yield
     finally:
         coffea.util.coffea_console.quiet = quiet

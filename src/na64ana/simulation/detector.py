@@ -58,6 +58,10 @@ def observe(
         the physics trigger does not see are left out.
     """
     n = len(truth)
+    # Other beam particles in the time windows of VETO and HCAL.
+    rate = period.intensity / SPILL
+    pileup_veto = rng.poisson(rate * choices.pileup_window_veto, n)
+    pileup_hcal = rng.poisson(rate * choices.pileup_window_hcal, n)
     e_ecal = _smear(rng, truth.e_ecal, ECAL_STOCHASTIC)
     e_prs = e_ecal * _preshower_fraction(rng, n)
     # The trigger sums in hardware, more coarsely than the reconstruction.
@@ -72,8 +76,8 @@ def observe(
         "e_prs": e_prs,
         "e_ecal": e_ecal,
         "chi2_shower": truth.chi2_scale * rng.gamma(3.0, 1 / 3.0, n),
-        "e_veto_pmt": _veto(rng, truth.n_charged, _pileup(rng, n, period, choices, "veto")),
-        "e_hcal_module": _hcal(rng, truth.e_hcal_module, _pileup(rng, n, period, choices, "hcal")),
+        "e_veto_pmt": _veto(rng, truth.n_charged, pileup_veto),
+        "e_hcal_module": _hcal(rng, truth.e_hcal_module, pileup_hcal),
         "e_missing_true": truth.e_missing,
     }
     return {name: array[kept] for name, array in arrays.items()}
@@ -89,8 +93,8 @@ def _preshower_fraction(rng: np.random.Generator, n: int) -> Floats:
     """Return the energy fraction in the first 4 X0 of a shower.
 
     Longitudinal profile: a gamma distribution with b = 0.5 and its maximum at t = 8.5 X0 for
-    100 GeV in this calorimeter (RPP, Passage of particles through matter, eqs 34.36-34.37), the
-    maximum fluctuating by 0.8 X0.
+    100 GeV in this calorimeter (ln(E/E_c) - 0.5 with E_c about 12 MeV; RPP, Passage of particles
+    through matter, longitudinal profile of showers). That it fluctuates by 0.8 X0 is a choice.
     """
     b, depth = 0.5, 4.0
     t_max = rng.normal(8.5, 0.8, n)
@@ -112,14 +116,6 @@ def _srd(rng: np.random.Generator, n: int) -> Arrays:
         "e_srd_module": rng.gamma(4.0, 3e-3, (n, 3)),
         "t_srd_module": rng.normal(0.0, 1.2, (n, 3)),
     }
-
-
-def _pileup(
-    rng: np.random.Generator, n: int, period: Period, choices: Simulation, detector: str
-) -> npt.NDArray[np.int64]:
-    """Return how many other beam particles ``(n,)`` a detector's time window holds."""
-    window: float = getattr(choices, f"pileup_window_{detector}")
-    return rng.poisson(period.intensity / SPILL * window, n)
 
 
 def _veto(

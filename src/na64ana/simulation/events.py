@@ -12,10 +12,11 @@ from na64ana.simulation.detector import Arrays, observe
 from na64ana.simulation.truth import GENERATORS, Floats, Truth, signal
 
 
-def simulation_lineage(config: Config, period: str, seed: int) -> str:
+def simulation_lineage(config: Config, period: str, seed: int, e_ap: Floats | None = None) -> str:
     """Return the sha256 of all that decides what the file of a period holds."""
     package = Path(__file__).parent
-    sources = [package, package.parent / "io" / "format.py", package.parent / "io" / "writing.py"]
+    others = ("constants.py", "io/format.py", "io/writing.py")
+    sources = [package, *(package.parent / name for name in others)]
     return lineage(
         period,
         seed,
@@ -24,6 +25,7 @@ def simulation_lineage(config: Config, period: str, seed: int) -> str:
         config.simulation.model_dump(),
         source_digest(sources),
         np.__version__,
+        [] if e_ap is None else e_ap.tolist(),
     )
 
 
@@ -80,7 +82,7 @@ def make_events(
         entries=len(order),
         simulated=True,
         seed=seed,
-        lineage=simulation_lineage(config, period, seed),
+        lineage=simulation_lineage(config, period, seed, e_ap),
         prescale=prescale,
     )
     return {name: events[name].astype(dtype) for name, dtype in formats.items()}, metadata

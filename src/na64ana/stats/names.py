@@ -25,5 +25,5 @@ def background(source: str, scope: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Replace what pyhf's patch sets do not take in a name."""
-    return re.sub(r"[^A-Za-z0-9_]", "_", text)
+    """Replace what pyhf's patch sets do not take in a name; "I+III" stays apart from "I-III"."""
+    return re.sub(r"[^A-Za-z0-9_]", "_", text.replace("+", "_and_"))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from na64ana.config import Config
+
 Mask = npt.NDArray[np.bool_]
 Energies = npt.NDArray[np.float32]
 
@@ -34,3 +36,11 @@ class Box:
             "sideband_a": np.asarray(low_ecal & ~quiet),
             "sideband_c": np.asarray(~low_ecal & quiet),
         }
+
+
+def signal_box(config: Config, period: str) -> Box:
+    """Return the signal box of a period."""
+    return Box(
+        e_ecal_max=config.periods[period].e_ecal_max,
+        e_hcal_max=config.selection_of(period).hcal_quiet.e_hcal_max,
+    )

@@ -62,11 +62,6 @@ class LimitsResult:
     asymptotic: LimitCurve | None
     events: EventAnalysis | None
 
-    @property
-    def processor_sha256(self) -> str | None:
-        """Hash of the processor that read the events, if any were read."""
-        return None if self.events is None else self.events.processor_sha256
-
 
 def limits_from_events(
     config: Config,

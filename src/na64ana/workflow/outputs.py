@@ -20,7 +20,7 @@ from na64ana.provenance import lineage, package_versions, sha256_file
 from na64ana.stats import marginalised
 from na64ana.stats.curve import LimitCurve
 from na64ana.stats.workspace import make_workspace
-from na64ana.tally.regions import Box
+from na64ana.tally.regions import signal_box
 from na64ana.tally.tally import Plane
 from na64ana.workflow.limits import LimitsResult
 
@@ -118,11 +118,7 @@ def _draw_plane(result: LimitsResult, run: ProcessedRun, folder: Path) -> None:
         stage: reduce(add, (tally.planes[stage] for tally in run.tallies.values()))
         for stage in ("electron", "selected")
     }
-    first = result.periods[0]
-    box = Box(
-        result.config.periods[first].e_ecal_max,
-        result.config.selection_of(first).hcal_quiet.e_hcal_max,
-    )
+    box = signal_box(result.config, result.periods[0])
     vmax = max(float(plane.values().max()) for plane in planes.values())
     titles = {"electron": "electron tagged", "selected": "all cuts, box closed"}
     notes = [f"box and strip C are drawn\n{DRAWN_HEIGHT / box.e_hcal_max:g} times too high", ""]
@@ -131,10 +127,10 @@ def _draw_plane(result: LimitsResult, run: ProcessedRun, folder: Path) -> None:
     with figure(folder / "plane.png", 12, 5.5) as fig:
         axes = fig.subplots(1, 2, sharey=True)
         for ax, (stage, plane), note in zip(axes, planes.items(), notes, strict=True):
-            mesh = plot_plane(plane, ax, box=box, vmax=vmax, title=titles[stage])
+            plot_plane(plane, ax, box=box, vmax=vmax, title=titles[stage])
             ax.text(0.97, 0.96, note, transform=ax.transAxes, ha="right", va="top")
         axes[1].set_ylabel("")
-        fig.colorbar(mesh, ax=axes, label="events / GeV$^2$", pad=0.01)
+        fig.colorbar(axes[0].collections[0], ax=axes, label="events / GeV$^2$", pad=0.01)
     (folder / "plane.csv").write_text(_plane_csv(planes), encoding="utf-8")
 
 
@@ -163,7 +159,6 @@ def _manifest(result: LimitsResult, inputs: dict[str, Any], mass: float) -> dict
             "headline": result.curve.method,
             "marginalised": {"draws": marginalised.N_DRAWS, "seed": marginalised.SEED},
         },
-        "processor_sha256": result.processor_sha256,
         "signal": {"process": "bremsstrahlung", "workspace_m_ap_GeV": mass},
         "workspace_observations": "expected background" if result.box == "closed" else "observed",
         "background": [
@@ -180,6 +175,7 @@ def _manifest(result: LimitsResult, inputs: dict[str, Any], mass: float) -> dict
     }
     if result.events is not None:
         run = result.events.blinded
+        content["processor_sha256"] = result.events.processor_sha256
         content["observed"] = result.events.observed
         content["prescale"] = run.prescales()
         content["cut_flow"] = {name: tally.cut_flow for name, tally in run.tallies.items()}
