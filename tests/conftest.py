@@ -7,7 +7,7 @@ import pytest
 from na64ana.config import Config, load_config
 from na64ana.processing.processors import TallyProcessor, load_processor, processor_path
 from na64ana.processing.run import ProcessedRun, open_files, process
-from na64ana.simulation.events import write_simulated_file
+from na64ana.simulation.events import Plan, write_simulated_file
 from na64ana.workflow.events import Paths
 from na64ana.workflow.limits import LimitsResult, limits_from_events, limits_from_published
 
@@ -23,7 +23,7 @@ def config() -> Config:
 def event_paths(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Paths:
     folder = tmp_path_factory.mktemp("events")
     for period in config.periods:
-        write_simulated_file(folder / f"{period}.root", config, period, seed=SEED)
+        write_simulated_file(folder / f"{period}.root", Plan(config, period, SEED))
     return {period: (folder / f"{period}.root",) for period in config.periods}
 
 

@@ -8,6 +8,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 #: Packages whose version can change a number.
 PACKAGES = ("na64ana", "awkward", "coffea", "iminuit", "numpy", "pyhf", "scipy", "uproot")
 
@@ -16,6 +19,11 @@ def sha256_file(path: Path) -> str:
     """Return the sha256 of a file's bytes as hexadecimal text."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_array(array: npt.NDArray[Any]) -> str:
+    """Return the sha256 of the numbers in an array as hexadecimal text."""
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
 def lineage(*parts: Any) -> str:

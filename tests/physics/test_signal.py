@@ -10,7 +10,7 @@ from na64ana.errors import ModelError
 from na64ana.signal.bremsstrahlung import Nodes, differential_cross_section, elastic_form_factor
 from na64ana.signal.shower import electron_track_lengths, primary_track_length
 from na64ana.signal.target import ECAL
-from na64ana.signal.yields import compute_yields, sample_e_ap
+from na64ana.signal.yields import compute_yields, sample_signal
 
 #: Totals of the collaboration's generator DMG4 for lead, vector A', epsilon = 1e-4, in pb
 #: (mass in MeV, beam energy in GeV).
@@ -109,7 +109,12 @@ def test_a_threshold_outside_the_shower_model_is_refused(threshold):
 @pytest.mark.parametrize("mass", [0.002, 0.1])
 def test_sampled_energies_follow_the_yield(mass):
     """Fractions above thresholds are ratios of yields, and no energies are preferred."""
-    e_ap = sample_e_ap(np.random.default_rng(1), 40_000, mass, beam_energy=100, e_miss_min=50)
+    e_ap, depth = sample_signal(
+        np.random.default_rng(1), 40_000, mass, beam_energy=100, e_miss_min=50
+    )
+    # Most dark photons come from the first radiation lengths of the shower.
+    assert depth.min() > 0
+    assert 0.3 < np.median(depth) < 3
     assert e_ap.min() >= 50
     assert e_ap.max() < 100
     everything = compute_yields([mass], beam_energy=100, e_miss_min=50).yields[0]

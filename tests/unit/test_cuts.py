@@ -39,7 +39,7 @@ def test_single_track():
     cut = single_track(
         SingleTrack(p_track_min="97 GeV", p_track_max="103 GeV", theta_in_max="3 mrad", n_st_max=1)
     )
-    good = {"p_track": 100.0, "theta_in": 1e-3, "n_tracks": 1, "n_st": (1, 1)}
+    good = {"p_track": 100.0, "theta_in": 1e-3, "n_tracks": 1, "n_st": (2, 2, 1, 1)}
     bad = [
         {"p_track": 96.9},
         {"p_track": 103.1},
@@ -47,8 +47,8 @@ def test_single_track():
         {"theta_in": 3.1e-3},
         {"n_tracks": 2},
         {"n_tracks": 0},
-        {"n_st": (1, 2)},
-        {"n_st": (2, 1)},
+        {"n_st": (1, 1, 1, 2)},
+        {"n_st": (1, 1, 2, 1)},
     ]
     events = [good] + [good | change for change in bad]
     columns = {name: np.array([event[name] for event in events]) for name in good}

@@ -187,7 +187,7 @@ def test_a_writer_that_was_cut_off(tmp_path):
         ("{}", "period: field required"),
         ('{"period": 1, "eot": 1, "entries": 5}', "period: input should be a valid string"),
         ('{"period": "I", "eot": -1, "entries": 5}', "eot: input should be greater than 0"),
-        ('{"period": "I", "eot": 1, "entries": 5, "format_version": 2}', "has event format 2"),
+        ('{"period": "I", "eot": 1, "entries": 5, "format_version": 1}', "has event format 1"),
         ('{"period": "I", "eot": 1, "entries": 5, "simulated": "no"}', "simulated: input should"),
         ('{"period": "I", "eot": 1, "entries": 5, "prescale": {"a": "x"}}', "prescale.a: input"),
     ],

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import click
 
-from na64ana.cli.options import PeriodFile, config_option, overwrite_option, seed_option
+from na64ana.cli.options import (
+    PeriodFile,
+    config_option,
+    overwrite_option,
+    seed_option,
+    workers_option,
+)
 
 
 @click.command()
@@ -34,13 +40,7 @@ from na64ana.cli.options import PeriodFile, config_option, overwrite_option, see
     type=click.Path(path_type=Path),
     help="A processor file instead of the shipped invisible.py; its code is executed.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 256),
-    default=1,
-    show_default=True,
-    help="Worker processes; the result is the same for any number.",
-)
+@workers_option
 @seed_option
 @config_option
 @overwrite_option

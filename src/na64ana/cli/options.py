@@ -18,6 +18,13 @@ seed_option = click.option(
     show_default=True,
     help="Seed of the simulation: the same seed gives the same events.",
 )
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Worker processes; the result is the same for any number.",
+)
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Replace results of an earlier run."
 )

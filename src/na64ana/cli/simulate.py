@@ -1,76 +1,150 @@
 """`na64ana simulate`: write an event file."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from na64ana.cli.options import EnergyType, config_option, overwrite_option, seed_option
+from na64ana.cli.options import (
+    EnergyType,
+    config_option,
+    overwrite_option,
+    seed_option,
+    workers_option,
+)
+
+if TYPE_CHECKING:
+    from na64ana.config import Config
+    from na64ana.simulation.classes import Signal
+
+CLASSES = (
+    "beam_electron",
+    "electro_nuclear",
+    "dimuon",
+    "upstream",
+    "signal",
+    "leading_neutral",
+    "beam_pion",
+    "beam_kaon",
+    "beam_muon",
+    "decay",
+)
+_SUFFIX = {"ttree": ".root", "rntuple": ".root", "parquet": ".parquet"}
 
 
 @click.command()
 @click.option("--period", required=True, help="Run period, a key of datasets.yaml: I to V.")
 @click.option(
+    "--events",
+    type=click.IntRange(min=0),
+    help="Triggered events to write; the default is the electrons on target of the period.",
+)
+@click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    required=True,
-    help="The ROOT file to write.",
+    show_default="events_PERIOD.root",
+    help="The file to write.",
+)
+@click.option(
+    "--container",
+    type=click.Choice(list(_SUFFIX)),
+    default="ttree",
+    show_default=True,
+    help="Kind of file; na64ana analyses the first.",
+)
+@click.option(
+    "--class",
+    "classes",
+    type=click.Choice(CLASSES),
+    multiple=True,
+    help="Only this class of events; may be given several times.",
 )
 @click.option("--signal-mass", type=EnergyType(), help="Mix in dark photons of this mass.")
 @click.option(
     "--signal-events",
-    type=click.IntRange(1, 10_000_000),
+    type=click.FloatRange(0, 1e7, min_open=True),
     show_default="100",
-    help="How many, before trigger and cuts.",
+    help="How many are expected in the whole period, before trigger and cuts.",
 )
 @seed_option
+@workers_option
 @config_option
 @overwrite_option
-def simulate(
+def simulate(  # noqa: PLR0913 - an argument per option
     *,
     period: str,
-    output: Path,
+    events: int | None,
+    output: Path | None,
+    container: str,
+    classes: tuple[str, ...],
     signal_mass: float | None,
-    signal_events: int | None,
+    signal_events: float | None,
     seed: int,
+    workers: int,
     config_path: Path | None,
     overwrite: bool,
 ) -> None:
-    """Simulate the events of a period and write them as a ROOT file.
+    """Simulate the events of a period and write them to a file.
+
+    The same seed gives the same events, with any number of workers; with --events, a longer file
+    begins with the events of a shorter one.
 
     \b
-    Example:
-      na64ana simulate --period V --output V.root --signal-mass "20 MeV" --signal-events 50
+    Examples:
+      na64ana simulate --period IV --events 100000
+      na64ana simulate --period V --class signal --signal-mass "20 MeV" --events 20000
     """  # noqa: D301 - click wants the character behind \\b
-    if signal_events is not None and signal_mass is None:
-        msg = "--signal-events needs --signal-mass"
+    if signal_mass is None and (signal_events is not None or "signal" in classes):
+        msg = "signal events need --signal-mass"
         raise click.UsageError(msg)
-    n_signal = signal_events or 100
 
-    import numpy as np  # noqa: PLC0415
-
+    from na64ana.cli.progress import TerminalProgress  # noqa: PLC0415
     from na64ana.config import load_config  # noqa: PLC0415
-    from na64ana.constants import BEAM_ENERGY  # noqa: PLC0415
     from na64ana.errors import ConfigError  # noqa: PLC0415
-    from na64ana.signal.yields import sample_e_ap  # noqa: PLC0415
-    from na64ana.simulation.events import write_simulated_file  # noqa: PLC0415
+    from na64ana.io.format import EventClass  # noqa: PLC0415
+    from na64ana.simulation.classes import Signal  # noqa: PLC0415
+    from na64ana.simulation.events import Plan, write_simulated_file  # noqa: PLC0415
 
     config = load_config(config_path)
     if period not in config.periods:
         msg = f"unknown period {period!r}; datasets.yaml has {', '.join(config.periods)}"
         raise ConfigError(msg)
-    e_ap = None
+    signal = Signal()
     if signal_mass is not None:
-        e_ap = sample_e_ap(
-            np.random.default_rng([seed, n_signal]),
-            n_signal,
-            signal_mass,
-            beam_energy=BEAM_ENERGY,
-            e_miss_min=BEAM_ENERGY - config.periods[period].e_ecal_max,
+        signal = _draw_signal(config, period, signal_mass, signal_events or 100.0, seed)
+    kinds = tuple(EventClass[name.upper()] for name in classes) or tuple(EventClass)
+    output = output or Path(f"events_{period}{_SUFFIX[container]}")
+    with TerminalProgress() as progress:
+        metadata = write_simulated_file(
+            output,
+            Plan(config, period, seed, signal, kinds),
+            events=events,
+            workers=workers,
+            container=container,  # type: ignore[arg-type]  # click has checked it
+            overwrite=overwrite,
+            progress=None if events is None else lambda n: progress("simulating", n, events),
         )
-    metadata = write_simulated_file(
-        output, config, period, seed=seed, e_ap=e_ap, overwrite=overwrite
-    )
     click.echo(
         f"{output}: period {period}, {metadata.entries} triggered events, "
         f"{metadata.eot:.3g} EOT, seed {seed}"
     )
+
+
+def _draw_signal(
+    config: "Config", period: str, mass: float, expected: float, seed: int
+) -> "Signal":
+    """Return a sample of dark photons that leave an event in the signal box of the period."""
+    import numpy as np  # noqa: PLC0415
+
+    from na64ana.constants import BEAM_ENERGY  # noqa: PLC0415
+    from na64ana.signal.yields import sample_signal  # noqa: PLC0415
+    from na64ana.simulation.classes import Signal  # noqa: PLC0415
+
+    e_ap, depth = sample_signal(
+        np.random.default_rng([seed, 1]),
+        50_000,
+        mass,
+        beam_energy=BEAM_ENERGY,
+        e_miss_min=BEAM_ENERGY - config.periods[period].e_ecal_max,
+    )
+    return Signal(e_ap.astype(np.float32), depth.astype(np.float32), expected)

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from na64ana.config.quantities import Energy, Eot, Fraction, Intensity, Rate, Time
+from na64ana.config.conditions import Conditions
+from na64ana.config.quantities import Energy, Eot, Fraction, Rate, Time
 from na64ana.config.selection import Block, Selection
 
 #: Names of periods and groups end up in branch, channel and parameter names.
@@ -23,9 +24,9 @@ class Period(Block):
     """A run period.
 
     `eot` is the declared number of electrons on target, `efficiency` the overall signal
-    efficiency, `e_ecal_max` [GeV] the upper edge of the signal box, `intensity` the electrons per
-    spill. `group` says which published numbers belong to the period. `files` are its event files;
-    without any, `na64ana limits` simulates the period.
+    efficiency, `e_ecal_max` [GeV] the upper edge of the signal box. `group` says which published
+    numbers belong to the period. `files` are its event files; without any, `na64ana limits`
+    simulates the period.
     """
 
     year: int = Field(ge=2015)
@@ -35,7 +36,6 @@ class Period(Block):
     selection: Name
     e_ecal_max: Energy
     efficiency: Fraction
-    intensity: Intensity
     files: tuple[str, ...] = ()
 
 
@@ -81,21 +81,34 @@ class PublishedGroup(Block):
 
 
 class ClassRates(Block):
-    """Triggered events per electron on target, by class."""
+    """Events per electron on target, by class, that the physics trigger may keep."""
 
     electro_nuclear: Rate
     dimuon: Rate
     upstream: Rate
+    leading_neutral: Rate
+    beam_pion: Rate
+    beam_kaon: Rate
+    beam_muon: Rate
+    decay: Rate
 
 
 class Simulation(Block):
-    """Choices of the fast simulation."""
+    """Choices of the fast simulation.
 
-    max_events: int = Field(ge=1, le=10_000_000)
-    calibration_events: int = Field(ge=0, le=10_000_000)
+    More events of a class than `max_events`, or `max_beam_events` for particles of the beam, are
+    prescaled. Windows [ns] are the full read-out windows in which other beam particles are seen;
+    `halo` are muons around the beam per electron; `upstream_slope` [GeV].
+    """
+
+    max_events: int = Field(ge=1, le=1_000_000)
+    max_beam_events: int = Field(ge=1, le=1_000_000)
     upstream_slope: Energy
-    pileup_window_veto: Time
-    pileup_window_hcal: Time
+    window_tracker: Time
+    window_ecal: Annotated[Time, Field(gt=0)]
+    window_veto: Time
+    window_hcal: Time
+    halo: Fraction
     rates: dict[Name, ClassRates]
 
 
@@ -109,6 +122,7 @@ class Config(Block):
     signal: Signal
     limits: Limits
     published: dict[Name, PublishedGroup]
+    conditions: Conditions
     simulation: Simulation
 
     def selection_of(self, period: str) -> Selection:

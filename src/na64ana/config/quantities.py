@@ -16,6 +16,8 @@ def _reader(dimension: str) -> BeforeValidator:
 Energy = Annotated[float, Field(ge=0), _reader("energy")]
 #: Angle [rad], zero or more.
 Angle = Annotated[float, Field(ge=0), _reader("angle")]
+#: Length [mm], zero or more.
+Length = Annotated[float, Field(ge=0), _reader("length")]
 #: Time [ns], zero or more.
 Time = Annotated[float, Field(ge=0), _reader("time")]
 #: Electrons on target, more than zero.

@@ -15,6 +15,17 @@ def compute_e_hcal(e_hcal_module: npt.NDArray[np.float32]) -> npt.NDArray[np.flo
     return np.asarray(e_hcal_module[:, VETO_MODULES].sum(axis=1))
 
 
+def compute_r_hcal(cells: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return the share ``(n,)`` of the energy of modules 0 to 2 outside their central cells.
+
+    `cells` ``(n, 4, 3, 3)`` [GeV]; events without energy have 0.
+    """
+    modules = cells[:, VETO_MODULES]
+    total = modules.sum(axis=(1, 2, 3))
+    outside = total - modules[:, :, 1, 1].sum(axis=1)
+    return np.asarray(outside / np.where(total > 0, total, 1))
+
+
 def hcal_quiet(parameters: HcalQuiet) -> Cut:
     """No energy over noise in the HCAL."""
 

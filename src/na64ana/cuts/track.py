@@ -6,6 +6,9 @@ from na64ana.config.selection import SingleTrack, Trigger
 from na64ana.cuts.cut import Columns, Cut, Mask
 from na64ana.io.format import TriggerBit
 
+#: ST3 and ST4, which stand behind the magnets (PRL 131 (2023) 161801).
+BEHIND_MAGNETS = slice(2, 4)
+
 
 def trigger(parameters: Trigger) -> Cut:
     """Physics trigger S1.S2.S3.!V1 with a shower in the PRS and missing energy in the ECAL."""
@@ -35,7 +38,8 @@ def single_track(parameters: SingleTrack) -> Cut:
             momentum < np.float32(parameters.p_track_max)
         )
         straight = columns["theta_in"] < np.float32(parameters.theta_in_max)
-        alone = (columns["n_tracks"] == 1) & (columns["n_st"] <= parameters.n_st_max).all(axis=1)
+        behind = columns["n_st"][:, BEHIND_MAGNETS]
+        alone = (columns["n_tracks"] == 1) & (behind <= parameters.n_st_max).all(axis=1)
         return np.asarray(in_window & straight & alone)
 
     return Cut(

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -93,6 +94,24 @@ def atomic_files(
     finally:
         if created and not any(folder.iterdir()):
             folder.rmdir()
+
+
+def check_space(path: Path, n_bytes: int) -> None:
+    """Check that the disk of a file can hold it.
+
+    Raises
+    ------
+    OutputError
+        If less than `n_bytes` are free.
+    """
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    free = shutil.disk_usage(folder).free
+    if free < n_bytes:
+        msg = (
+            f"{path}: needs more than {n_bytes / 1e9:.3g} GB, the disk has {free / 1e9:.3g} GB "
+            "left; ask for fewer events or another disk"
+        )
+        raise OutputError(msg)
 
 
 def _umask() -> int:

@@ -1,4 +1,4 @@
-"""Event format, version 1: names, types, shapes, units and meaning of every branch."""
+"""Event format, version 2: names, types, shapes, units and meaning of every branch."""
 
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
@@ -7,10 +7,15 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 #: Name of the TTree, and of the text object beside it that holds the `FileMetadata`.
 TREE = "events"
 METADATA = "na64ana_metadata"
+#: Cells of the ECAL as (depth, x, y), depth 0 is the PRS; a smaller matrix fills the low indices.
+ECAL_SHAPE = (2, 6, 6)
+#: Cells of the HCAL as (module, x, y).
+HCAL_SHAPE = (4, 3, 3)
+_ECAL, _HCAL = 72, 36
 
 
 class TriggerBit(IntFlag):
@@ -28,6 +33,11 @@ class EventClass(IntEnum):
     DIMUON = 2
     UPSTREAM = 3
     SIGNAL = 4
+    LEADING_NEUTRAL = 5
+    BEAM_PION = 6
+    BEAM_KAON = 7
+    BEAM_MUON = 8
+    DECAY = 9
 
 
 @dataclass(frozen=True)
@@ -48,25 +58,44 @@ class Branch:
 
 BRANCHES = (
     Branch("run_number", "u4", 1, "", "run number of the DAQ"),
-    Branch("spill", "u4", 1, "", "spill in the run"),
-    Branch("event", "u8", 1, "", "event in the run"),
+    Branch("spill", "u4", 1, "", "spill in the run, from 1"),
+    Branch("event", "u8", 1, "", "event in the spill, from 0"),
     Branch("trigger", "u1", 1, "", "bit 0: physics trigger, bit 1: prescaled beam trigger"),
-    Branch("p_track", "f4", 1, "GeV", "momentum of the incoming track"),
+    Branch("t_spill", "f4", 1, "ns", "time since the start of the spill"),
+    Branch("t_master", "f4", 1, "ns", "master time: phase of the trigger in the DAQ's clock"),
+    Branch("eot_spill", "f4", 1, "", "electrons on target in this spill"),
+    Branch("p_track", "f4", 1, "GeV", "momentum of the incoming track; 0 without one"),
     Branch("theta_in", "f4", 1, "rad", "angle of the track to the deflected beam axis"),
+    Branch("chi2_track", "f4", 1, "", "chi2 per degree of freedom of the track fit"),
     Branch("n_tracks", "u1", 1, "", "tracks upstream of the magnets"),
-    Branch("n_st", "u1", 2, "", "hits in ST3 and ST4"),
+    Branch("n_mm", "u1", 4, "", "hits in MM1 to MM4"),
+    Branch("n_gem", "u1", 2, "", "hits in GEM1 and GEM2"),
+    Branch("n_st", "u1", 4, "", "hits in ST1 to ST4; 3 and 4 stand after the magnets"),
     Branch("e_srd_module", "f4", 3, "GeV", "energy in the modules of the SRD"),
-    Branch("t_srd_module", "f4", 3, "ns", "time of the SRD modules after the trigger"),
+    Branch("t_srd_module", "f4", 3, "ns", "time of the SRD modules after the master time"),
+    Branch("e_ecal_cell", "f4", _ECAL, "GeV", "energy in the ECAL cells (depth, x, y) = (2, 6, 6)"),
+    Branch("t_ecal_cell", "f4", _ECAL, "ns", "time of the ECAL cells after the master time"),
     Branch("e_prs", "f4", 1, "GeV", "energy in the preshower, the first 4 X0 of the ECAL"),
     Branch("e_ecal", "f4", 1, "GeV", "energy in the whole ECAL, preshower included"),
+    Branch("r_ecal", "f4", 1, "", "ECAL energy outside 3x3 cells around the largest, over total"),
     Branch("chi2_shower", "f4", 1, "", "chi2 per degree of freedom against the mean e- shower"),
     Branch("e_veto_pmt", "f4", 6, "GeV", "energy seen by the VETO PMTs, two per panel"),
+    Branch("t_veto_pmt", "f4", 6, "ns", "time of the VETO PMTs after the master time"),
+    Branch("e_hcal_cell", "f4", _HCAL, "GeV", "energy in the cells (module, x, y) = (4, 3, 3)"),
+    Branch("t_hcal_cell", "f4", _HCAL, "ns", "time of the HCAL cells after the master time"),
     Branch("e_hcal_module", "f4", 4, "GeV", "energy in the HCAL modules; 3 is at zero degrees"),
+    Branch("r_hcal", "f4", 1, "", "energy outside the central cells over total, modules 0 to 2"),
 )
 TRUTH_BRANCHES = (
     Branch("class_true", "u1", 1, "", "event class, see EventClass"),
-    Branch("e_missing_true", "f4", 1, "GeV", "energy that left the detector unseen"),
     Branch("weight_true", "f4", 1, "", "events that this one stands for (prescale)"),
+    Branch("e_ecal_true", "f4", 1, "GeV", "energy deposited in the ECAL, without pile-up"),
+    Branch("e_hcal_true", "f4", 1, "GeV", "energy deposited in HCAL modules 0 to 2, no pile-up"),
+    Branch("e_missing_true", "f4", 1, "GeV", "energy that left the detector unseen"),
+    Branch("x_true", "f4", 1, "mm", "impact point on the ECAL, from the centre of the beam cell"),
+    Branch("y_true", "f4", 1, "mm", "impact point on the ECAL, from the centre of the beam cell"),
+    Branch("z_true", "f4", 1, "mm", "vertex along the beam, from the front of the ECAL"),
+    Branch("n_pileup_true", "u1", 1, "", "other beam particles in the read-out windows"),
 )
 
 

@@ -1,11 +1,14 @@
-"""Write event files as ROOT TTrees."""
+"""Write event files: ROOT TTrees, RNTuples, or Parquet."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
 import uproot
 
 from na64ana.io.atomic import atomic_path
@@ -18,16 +21,31 @@ MANTISSA_BITS = 10
 #: Events per basket: a reader's step is a multiple of it, and smaller ones read slower.
 BASKET_SIZE = 50_000
 
+Container = Literal["ttree", "rntuple", "parquet"]
+Arrays = Mapping[str, npt.NDArray[Any]]
+Types = dict[str, np.dtype[Any]]
+
+
+class Sink(Protocol):
+    """An open file that takes events, and what they are at the end."""
+
+    def extend(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        """Append events."""
+
+    def finish(self, metadata: FileMetadata) -> None:
+        """Store the metadata."""
+
 
 def write_events(
     path: Path,
-    events: Mapping[str, npt.NDArray[Any]] | Iterable[Mapping[str, npt.NDArray[Any]]],
-    metadata: FileMetadata,
+    events: Arrays | Iterable[Arrays],
+    metadata: FileMetadata | Callable[[], FileMetadata],
     *,
     truth: bool = True,
+    container: Container = "ttree",
     overwrite: bool = False,
-) -> None:
-    """Write events to a ROOT file, atomically.
+) -> FileMetadata:
+    """Write events to a file, atomically, and return what the file says of itself.
 
     Floats are rounded to `MANTISSA_BITS`.
 
@@ -38,10 +56,13 @@ def write_events(
     events : mapping or iterable of mappings
         Arrays by branch name, ``(n,)`` or ``(n, length)``, whole or in chunks. Units as in
         `na64ana.io.format`.
-    metadata : FileMetadata
-        Stored in the file beside the tree; `entries` must be the number of events.
+    metadata : FileMetadata or callable
+        Stored in the file beside the events; `entries` must be their number. A callable is asked
+        when all events are written.
     truth : bool
         Whether the `_true` branches are written.
+    container : str
+        ``"ttree"``, which is what na64ana analyses, ``"rntuple"`` or ``"parquet"``.
     overwrite : bool
         Whether an existing file may be replaced.
 
@@ -55,24 +76,99 @@ def write_events(
     types = branch_types(truth=truth)
     chunks = [events] if isinstance(events, Mapping) else events
     with atomic_path(path, overwrite=overwrite) as temporary:
-        # A flipped bit in a zstd block can pass unseen.
-        with uproot.recreate(temporary, compression=uproot.LZ4(4)) as file:
-            tree = file.mktree(TREE, types)
-            entries = 0
-            for chunk in chunks:
-                arrays = {
-                    name: round_mantissa(np.asarray(chunk[name], kind.base))
-                    for name, kind in types.items()
-                }
-                size = len(arrays["event"])
-                for start in range(0, size, BASKET_SIZE):
-                    part = slice(start, start + BASKET_SIZE)
-                    tree.extend({name: array[part] for name, array in arrays.items()})
-                entries += size
-            file[METADATA] = metadata.to_json()
-        if entries != metadata.entries:
-            msg = f"{path}: {entries} events written, {metadata.entries} announced"
+        entries = 0
+        with _SINKS[container](temporary, types) as sink:
+            for basket in _baskets(chunks, types):
+                sink.extend(basket)
+                entries += len(basket["event"])
+            said = metadata() if callable(metadata) else metadata
+            sink.finish(said)
+        if entries != said.entries:
+            msg = f"{path}: {entries} events written, {said.entries} announced"
             raise ValueError(msg)
+    return said
+
+
+def _baskets(chunks: Iterable[Arrays], types: Types) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    """Yield the events in baskets of `BASKET_SIZE`, whatever the size of the chunks."""
+    empty = {name: np.empty((BASKET_SIZE, *kind.shape), kind.base) for name, kind in types.items()}
+    filled = 0
+    for chunk in chunks:
+        size, start = len(chunk["event"]), 0
+        while start < size:
+            n = min(size - start, BASKET_SIZE - filled)
+            for name, basket in empty.items():
+                basket[filled : filled + n] = chunk[name][start : start + n]
+            filled, start = filled + n, start + n
+            if filled == BASKET_SIZE:
+                yield {name: round_mantissa(basket) for name, basket in empty.items()}
+                filled = 0
+    if filled:
+        yield {name: round_mantissa(basket[:filled]) for name, basket in empty.items()}
+
+
+class _RootSink:
+    """A ROOT file; LZ4, because a flipped bit in a zstd block can pass unseen."""
+
+    def __init__(self, file: uproot.WritableDirectory, types: Types, *, rntuple: bool) -> None:
+        self._file = file
+        self._tree = (file.mkrntuple if rntuple else file.mktree)(TREE, types)
+
+    def extend(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        self._tree.extend(arrays)
+
+    def finish(self, metadata: FileMetadata) -> None:
+        self._file[METADATA] = metadata.to_json()
+
+
+@contextmanager
+def _open_ttree(path: Path, types: Types) -> Iterator[_RootSink]:
+    with uproot.recreate(path, compression=uproot.LZ4(4)) as file:
+        yield _RootSink(file, types, rntuple=False)
+
+
+@contextmanager
+def _open_rntuple(path: Path, types: Types) -> Iterator[_RootSink]:
+    with uproot.recreate(path, compression=uproot.LZ4(4)) as file:
+        yield _RootSink(file, types, rntuple=True)
+
+
+class _ParquetSink:
+    """A Parquet file with lists of fixed length, and the metadata in its footer."""
+
+    def __init__(self, writer: pq.ParquetWriter, schema: pa.Schema) -> None:
+        self._writer, self._schema = writer, schema
+
+    def extend(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        columns = [
+            pa.array(array)
+            if array.ndim == 1
+            else pa.FixedSizeListArray.from_arrays(array.ravel(), array.shape[1])
+            for array in arrays.values()
+        ]
+        self._writer.write_table(pa.table(columns, schema=self._schema))
+
+    def finish(self, metadata: FileMetadata) -> None:
+        self._writer.add_key_value_metadata({METADATA: metadata.to_json()})
+
+
+@contextmanager
+def _open_parquet(path: Path, types: Types) -> Iterator[_ParquetSink]:
+    fields = []
+    for name, kind in types.items():
+        scalar = pa.from_numpy_dtype(kind.base)
+        fields.append((name, pa.list_(scalar, kind.shape[0]) if kind.shape else scalar))
+    schema = pa.schema(fields)
+    options = {"compression": "zstd", "compression_level": 3, "write_page_checksum": True}
+    with pq.ParquetWriter(path, schema, **options) as writer:
+        yield _ParquetSink(writer, schema)
+
+
+_SINKS: dict[Container, Callable[[Path, Types], Any]] = {
+    "ttree": _open_ttree,
+    "rntuple": _open_rntuple,
+    "parquet": _open_parquet,
+}
 
 
 def round_mantissa(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -83,6 +179,9 @@ def round_mantissa(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if array.dtype != np.float32:
         return array
     dropped = 23 - MANTISSA_BITS
-    bits = np.ascontiguousarray(array).view(np.uint32)
-    rounded = (bits + np.uint32(1 << (dropped - 1))) & np.uint32(~((1 << dropped) - 1) % 2**32)
-    return np.where(np.isfinite(array), rounded.view(np.float32), array)
+    bits = array.view(np.uint32) + np.uint32(1 << (dropped - 1))
+    bits &= np.uint32(~((1 << dropped) - 1) % 2**32)
+    rounded = bits.view(np.float32)
+    if not np.isfinite(array).all():
+        rounded = np.where(np.isfinite(array), rounded, array)
+    return rounded

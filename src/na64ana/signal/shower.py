@@ -19,7 +19,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import PchipInterpolator
-from scipy.special import gammainc
+from scipy.special import gammainc, gammaln
 
 Floats = npt.NDArray[np.float64]
 
@@ -44,6 +44,18 @@ def primary_track_length(energy: Floats, beam_energy: float) -> Floats:
     l = np.log(beam_energy / np.asarray(energy, float))
     inside = np.clip(l, _L_MIN, _L_MAX)
     return np.where(l > 0, _primary_table()(np.log(inside)), 0.0)
+
+
+def sample_depth(rng: np.random.Generator, n: int, energy: float, beam_energy: float) -> Floats:
+    """Draw depths [X0] at which a primary electron has `energy` [GeV], ``(n,)``.
+
+    From I(E, t) at fixed E (Tsai and Whitis); secondaries, which come later, are left out.
+    """
+    t = np.linspace(0.0, 30.0, 1501)[1:]
+    l = np.log(beam_energy / energy)
+    log_weight = (_B * t - 1) * np.log(l) - gammaln(_B * t)
+    cumulative = np.cumsum(np.exp(log_weight - log_weight.max()))
+    return np.asarray(np.interp(rng.random(n) * cumulative[-1], cumulative, t))
 
 
 def electron_track_lengths(e_min: float, beam_energy: float, n: int = 200) -> tuple[Floats, Floats]:

@@ -10,7 +10,7 @@ from scipy.interpolate import PchipInterpolator
 from na64ana.constants import GEV2_TO_CM2
 from na64ana.errors import ModelError
 from na64ana.signal.bremsstrahlung import differential_cross_section
-from na64ana.signal.shower import LEAST_FRACTION, electron_track_lengths
+from na64ana.signal.shower import LEAST_FRACTION, electron_track_lengths, sample_depth
 from na64ana.signal.target import ECAL, Target
 
 Floats = npt.NDArray[np.float64]
@@ -83,7 +83,7 @@ def compute_yields(
     return YieldCurve(np.asarray(masses, float), yields, e_miss_min)
 
 
-def sample_e_ap(
+def sample_signal(
     rng: np.random.Generator,
     n: int,
     mass: float,
@@ -91,14 +91,17 @@ def sample_e_ap(
     beam_energy: float,
     e_miss_min: float,
     target: Target = ECAL,
-) -> Floats:
-    """Draw energies [GeV] of dark photons of one mass, above `e_miss_min`.
+) -> tuple[Floats, Floats]:
+    """Draw energies of dark photons of one mass, above `e_miss_min`, and where they are emitted.
 
     The spectrum is that of `compute_yields`: cross section in x weighted with track length.
 
     Returns
     -------
-    array (n,)
+    e_ap : array (n,)
+        Energies [GeV].
+    depth : array (n,)
+        Depths in the dump [X0].
     """
     _check_threshold(e_miss_min, beam_energy)
     n_bins = 25
@@ -107,7 +110,7 @@ def sample_e_ap(
     spectra = [differential_cross_section(mass, e, target, x_min=e_miss_min / e) for e in energy]
     weight = length * [sigma.sum() for _, sigma in spectra]
     parents = rng.multinomial(n, weight / weight.sum())
-    drawn = []
+    drawn, depths = [], []
     for e, (x, sigma), count in zip(energy, spectra, parents, strict=True):
         # How far above the threshold, between it and the parent's energy. The parent lies anywhere
         # in its bin: at the centres alone, the spike at x = 1 would make a comb.
@@ -116,7 +119,9 @@ def sample_e_ap(
         fraction = np.interp(rng.random(count) * sigma.sum(), cumulative, edges)
         parent = e + width * (rng.random(count) - 0.5)
         drawn.append(e_miss_min + fraction * (parent - e_miss_min))
-    return rng.permutation(np.concatenate(drawn))
+        depths.append(sample_depth(rng, count, float(e), beam_energy))
+    order = rng.permutation(n)
+    return np.concatenate(drawn)[order], np.concatenate(depths)[order]
 
 
 def _check_threshold(e_miss_min: float, beam_energy: float) -> None:

@@ -1,141 +1,110 @@
-"""What happens in an event before the detector sees it, class by class.
+"""What is in an event before the detector sees it."""
 
-First form: energies at the level of calorimeters, with the shapes that the (E_ECAL, E_HCAL) plane
-is known to have (UFN 191 (2021) 1361, Fig. 4; PRL 131 (2023) 161801, Fig. 2). Numbers without a
-reference are choices.
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from na64ana.config.models import Simulation
-from na64ana.constants import BEAM_ENERGY
 from na64ana.io.format import EventClass
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
+Arrays = dict[str, npt.NDArray[Any]]
 
-#: Energy [GeV] that two muons leave in HCAL modules 0 to 3, as seen in dimuon events; module 3
-#: stands at zero degrees, off the deflected beam.
-DIMUON_HCAL = np.array([5.5, 5.2, 4.1, 0.0])
-#: Ionisation [GeV] of one muon in 150 x 1.5 mm of lead, 1.122 MeV cm2/g (RPP, table of materials).
-MUON_ECAL = 150 * 0.15 * 11.35 * 1.122e-3
-#: Least and largest energy [GeV] that an interaction takes out of the shower: with less, the ECAL
-#: trigger keeps nothing, and with more there is no shower to trigger on.
-SECONDARY_ENERGY = (8.0, 98.0)
+#: Most hadrons and muons of an event that are followed.
+N_HADRONS, N_MUONS = 3, 2
 
 
 @dataclass(frozen=True)
 class Truth:
-    """True energies and multiplicities of `n` events of one class.
+    """Particles and vertices of `n` events; energies in GeV.
 
     Attributes
     ----------
-    e_ecal : array (n,)
-        Energy deposited in the ECAL [GeV].
-    e_hcal_module : array (n, 4)
-        Energy deposited in the HCAL modules [GeV].
-    e_missing : array (n,)
-        Energy that leaves the detector unseen [GeV].
+    kind : array (n,)
+        `EventClass` of the event.
+    p_beam : array (n,)
+        Momentum of the beam particle in the spectrometer.
+    e_em : array (n,)
+        Energy of the electromagnetic shower in the ECAL.
+    depth : array (n,)
+        Depth [X0] by which the shower starts late.
+    e_side, x_side : array (n,)
+        Energy of a second shower in the ECAL, and its distance [mm] from the first.
+    e_hadron, depth_hadron : array (n, 3)
+        Hadrons at the ECAL, and the depth of their first interaction [interaction lengths] from
+        its front; no energy is no hadron.
+    e_muon : array (n, 2)
+        Muons that leave the ECAL.
+    slope_muon : array (n, 2, 2)
+        Their directions, (x, y) per length.
     n_charged : array (n,)
         Charged particles through the VETO.
-    st_hit_probability : float
-        Probability of a further hit in each of ST3 and ST4.
-    chi2_scale : float
-        Shower chi2 relative to that of a single electron.
+    e_zero_degree : array (n,)
+        Neutral energy that hits HCAL module 3.
+    e_missing : array (n,)
+        Energy that leaves the detector unseen by its nature; leakage is not counted.
+    z : array (n,)
+        Vertex along the beam [mm], from the front of the ECAL.
+    p_hit : array (n,)
+        Probability of a further hit in each plane behind the magnets.
     """
 
-    e_ecal: Floats
-    e_hcal_module: Floats
-    e_missing: Floats
+    kind: npt.NDArray[np.uint8]
+    p_beam: Floats
+    e_em: Floats
+    depth: Floats
+    e_side: Floats
+    x_side: Floats
+    e_hadron: Floats
+    depth_hadron: Floats
+    e_muon: Floats
+    slope_muon: Floats
     n_charged: npt.NDArray[np.int64]
-    st_hit_probability: float = 0.04
-    chi2_scale: float = 1.0
+    e_zero_degree: Floats
+    e_missing: Floats
+    z: Floats
+    p_hit: Floats
 
     def __len__(self) -> int:
-        return len(self.e_ecal)
+        return len(self.kind)
+
+    def take(self, order: npt.NDArray[np.intp]) -> "Truth":
+        """Return the events in another order."""
+        return Truth(**{field.name: getattr(self, field.name)[order] for field in fields(self)})
 
 
-def _log_uniform(rng: np.random.Generator, low: float, high: float, n: int) -> Floats:
-    """Draw from dN/dE ~ 1/E."""
-    return np.asarray(low * (high / low) ** rng.random(n))
-
-
-def _hadron_modules(rng: np.random.Generator, energy: Floats) -> Floats:
-    """Share hadron energy ``(n,)`` over the modules of 7.2 interaction lengths each."""
-    weights = rng.gamma([9.0, 1.0, 0.2, 0.02], size=(len(energy), 4))
-    return np.asarray(energy[:, None] * weights / weights.sum(axis=1, keepdims=True))
-
-
-def beam_electrons(rng: np.random.Generator, n: int, _: Simulation) -> Truth:
-    """Electrons that leave all their energy in the ECAL: the calibration triggers."""
-    del rng
-    return Truth(
-        e_ecal=np.full(n, BEAM_ENERGY),
-        e_hcal_module=np.zeros((n, 4)),
-        e_missing=np.zeros(n),
-        n_charged=np.zeros(n, np.int64),
-    )
-
-
-def electro_nuclear(rng: np.random.Generator, n: int, _: Simulation) -> Truth:
-    """Hadrons made in the dump: E_ECAL + E_HCAL is the beam energy, the diagonal."""
-    energy = _log_uniform(rng, *SECONDARY_ENERGY, n)
-    neutral = rng.random(n) < 0.35
-    return Truth(
-        e_ecal=BEAM_ENERGY - energy,
-        e_hcal_module=_hadron_modules(rng, energy),
-        e_missing=np.zeros(n),
-        n_charged=np.where(neutral, 0, 1 + rng.poisson(1.0, n)),
-        chi2_scale=1.5,
-    )
-
-
-def dimuons(rng: np.random.Generator, n: int, _: Simulation) -> Truth:
-    """Photon conversions to muon pairs: a band at constant E_HCAL (UFN 2021, region I)."""
-    energy = _log_uniform(rng, *SECONDARY_ENERGY, n)
-    modules = DIMUON_HCAL * rng.gamma(25.0, 1 / 25.0, size=(n, 4))
-    e_ecal = BEAM_ENERGY - energy + 2 * MUON_ECAL
-    return Truth(
-        e_ecal=e_ecal,
-        e_hcal_module=modules,
-        e_missing=np.maximum(BEAM_ENERGY - e_ecal - modules.sum(axis=1), 0.0),
-        n_charged=np.full(n, 2),
-    )
-
-
-def upstream(rng: np.random.Generator, n: int, choices: Simulation) -> Truth:
-    """Interactions in the beam line with lost neutrals: a falling tail in E_ECAL."""
-    slope, top = choices.upstream_slope, BEAM_ENERGY - SECONDARY_ENERGY[0]
-    e_ecal = top + slope * np.log1p(rng.random(n) * np.expm1(-top / slope))
-    lost = rng.random(n) < 0.6
-    seen = np.where(lost, 0.0, rng.random(n) * (BEAM_ENERGY - e_ecal))
-    return Truth(
-        e_ecal=e_ecal,
-        e_hcal_module=_hadron_modules(rng, seen),
-        e_missing=BEAM_ENERGY - e_ecal - seen,
-        n_charged=np.where(lost, 0, rng.poisson(0.5, n)),
-        st_hit_probability=0.2,
-    )
-
-
-#: How the standard classes are made; signal comes with energies of its own.
-GENERATORS: dict[EventClass, Callable[[np.random.Generator, int, Simulation], Truth]] = {
-    EventClass.BEAM_ELECTRON: beam_electrons,
-    EventClass.ELECTRO_NUCLEAR: electro_nuclear,
-    EventClass.DIMUON: dimuons,
-    EventClass.UPSTREAM: upstream,
+#: Shape per event and type of the attributes that are not single floats.
+_SHAPES = {
+    "e_hadron": (N_HADRONS,),
+    "depth_hadron": (N_HADRONS,),
+    "e_muon": (N_MUONS,),
+    "slope_muon": (N_MUONS, 2),
 }
+_TYPES = {"kind": np.uint8, "n_charged": np.int64}
 
 
-def signal(e_ap: Floats) -> Truth:
-    """Dark photons of energy `e_ap` ``(n,)`` [GeV] that carry it away."""
-    n = len(e_ap)
+def make_truth(kind: EventClass, n: int, **given: Any) -> Truth:
+    """Return `n` events of one class; attributes that are not given are zero."""
+    arrays: Arrays = {}
+    for field in fields(Truth):
+        shape, dtype = (n, *_SHAPES.get(field.name, ())), _TYPES.get(field.name, np.float32)
+        value = kind if field.name == "kind" else given.pop(field.name, 0)
+        array = np.empty(shape, dtype)
+        array[...] = value
+        arrays[field.name] = array
+    if given:
+        msg = f"no attributes of Truth: {', '.join(given)}"
+        raise TypeError(msg)
+    return Truth(**arrays)
+
+
+def join(samples: Sequence[Truth]) -> Truth:
+    """Return the events of all samples."""
     return Truth(
-        e_ecal=BEAM_ENERGY - e_ap,
-        e_hcal_module=np.zeros((n, 4)),
-        e_missing=e_ap,
-        n_charged=np.zeros(n, np.int64),
+        **{
+            field.name: np.concatenate([getattr(sample, field.name) for sample in samples])
+            for field in fields(Truth)
+        }
     )

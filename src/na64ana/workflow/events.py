@@ -9,7 +9,7 @@ import platformdirs
 from na64ana.config import Config
 from na64ana.errors import ConfigError, DataError
 from na64ana.io.reading import open_event_file
-from na64ana.simulation.events import simulation_lineage, write_simulated_file
+from na64ana.simulation.events import Plan, write_simulated_file
 from na64ana.workflow.progress import Progress
 
 Paths = dict[str, tuple[Path, ...]]
@@ -49,10 +49,11 @@ def simulated_files(config: Config, *, seed: int, progress: Progress) -> Paths:
     paths: Paths = {}
     for done, name in enumerate(config.periods):
         progress("simulating event files", done, len(config.periods))
-        identity = simulation_lineage(config, name, seed)
+        plan = Plan(config, name, seed)
+        identity = plan.lineage()
         path = cache_folder() / f"events_{name}_{identity[:16]}.root"
         if not _is_intact(path, name, identity):
-            write_simulated_file(path, config, name, seed=seed, overwrite=True)
+            write_simulated_file(path, plan, overwrite=True)
         paths[name] = (path,)
     progress("simulating event files", len(config.periods), len(config.periods))
     return paths
