@@ -1,0 +1,136 @@
+"""Read a YAML file into a model; every complaint names file, line and the allowed keys."""
+
+import difflib
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from na64ana.errors import ConfigError
+
+Location = tuple[Hashable, ...]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def load_model(
+    path: Path,
+    model: type[Model],
+    *,
+    example: str,
+    conflicts: Callable[[Model], Iterable[tuple[Location, str]]] = lambda _: (),
+) -> Model:
+    """Load a YAML file and check it.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    model : type
+        The pydantic model that it must fit.
+    example : str
+        The shipped file that shows the layout; named if the file holds nothing.
+    conflicts : callable
+        Yields what is wrong between blocks that are right by themselves, as location and message.
+
+    Raises
+    ------
+    ConfigError
+        On the first problem, as ``file:line: where: what, and what is allowed``.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{path}: cannot be read as a text file ({error}); check the path"
+        raise ConfigError(msg) from error
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        lines = dict(_lines(node)) if node is not None else {}
+        content = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        msg = f"{path}:{line}: no valid YAML: {error.problem}"
+        raise ConfigError(msg) from error
+    except yaml.YAMLError as error:
+        msg = f"{path}: no valid YAML: {' '.join(str(error).split())}"
+        raise ConfigError(msg) from error
+    if not isinstance(content, dict):
+        msg = f"{path}: holds no blocks; start from a copy of the shipped {example}"
+        raise ConfigError(msg)
+    try:
+        loaded = model.model_validate(content)
+    except ValidationError as error:
+        # A misspelt key is also a missing one; the misspelling is what the user wants to know.
+        items = sorted(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
+        problems = [(_path(item["loc"]), _explain(dict(item), model)) for item in items]
+    else:
+        problems = list(conflicts(loaded))
+    if problems:
+        location, message = problems[0]
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        where = ".".join(map(str, location))
+        msg = f"{path}:{_line(lines, location)}: {where + ': ' if where else ''}{message}{more}"
+        raise ConfigError(msg)
+    return loaded
+
+
+def _lines(node: yaml.Node, location: Location = ()) -> Iterator[tuple[Location, int]]:
+    """Yield the line of every key; refuse a key that stands twice, which YAML would let pass."""
+    yield location, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                msg = f"the key {key.value!r} stands twice"
+                raise yaml.MarkedYAMLError(problem=msg, problem_mark=key.start_mark)
+            seen.add(key.value)
+            yield from _lines(value, (*location, key.value))
+            yield (*location, key.value), key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield from _lines(value, (*location, index))
+
+
+def _line(lines: dict[Location, int], location: Location) -> int:
+    """Return the line of a location, or of the nearest that stands in the file."""
+    while location and location not in lines:
+        location = location[:-1]
+    return lines.get(location, 1)
+
+
+def _path(location: tuple[int | str, ...]) -> Location:
+    """Drop pydantic's marker of a mapping's key from a location."""
+    return tuple(part for part in location if part != "[key]")
+
+
+def _explain(item: dict[str, Any], model: type[BaseModel]) -> str:
+    kind, location = item["type"], item["loc"]
+    if kind == "extra_forbidden":
+        allowed = _allowed_keys(model, location[:-1])
+        close = difflib.get_close_matches(str(location[-1]), allowed, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        return f"unknown key{hint} Allowed: {', '.join(allowed)}"
+    if kind == "missing":
+        return "this key is missing"
+    if kind == "value_error":
+        return str(item["ctx"]["error"])
+    message = item["msg"][0].lower() + item["msg"][1:]
+    return f"{message}, not {item['input']!r}"
+
+
+def _allowed_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that the block at a location of a model knows."""
+    kind: Any = model
+    for part in location:
+        if get_origin(kind) is Annotated:
+            kind = get_args(kind)[0]
+        if get_origin(kind) is tuple:
+            kind = get_args(kind)[0]
+        elif get_origin(kind) is dict:
+            kind = get_args(kind)[1]
+        elif isinstance(kind, type) and issubclass(kind, BaseModel):
+            kind = kind.model_fields[str(part)].annotation
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return sorted(kind.model_fields)
+    return []
