@@ -45,7 +45,7 @@ def opened(config: Config) -> TallyProcessor:
 
 @pytest.fixture(scope="session")
 def closed_run(config: Config, event_paths: Paths, closed: TallyProcessor) -> ProcessedRun:
-    return process(open_files(event_paths, config, closed), closed)
+    return process(open_files(event_paths, config, closed), config, closed)
 
 
 @pytest.fixture(scope="session")

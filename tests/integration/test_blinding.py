@@ -24,6 +24,7 @@ def planted(config, tmp_path_factory):
     events, metadata = make_events(Plan(config, "I", 11))
     sample = Signal(np.full(1, 76.0, np.float32), np.full(1, 2.0, np.float32), N_PLANTED)
     extra, _ = make_events(Plan(config, "I", 12, sample, (EventClass.SIGNAL,)))
+    extra["event"] += 1000  # numbers that no other event has
     events = {name: np.concatenate([array, extra[name]]) for name, array in events.items()}
     metadata = metadata.model_copy(update={"entries": len(events["event"])})
     mask = events["class_true"] == EventClass.SIGNAL
@@ -38,7 +39,7 @@ def planted(config, tmp_path_factory):
 def tallies(config, planted, closed, opened) -> tuple[Tally, Tally]:
     paths = {"I": (planted[0],)}
     return tuple(
-        process(open_files(paths, config, processor), processor).tallies["I"]
+        process(open_files(paths, config, processor), config, processor).tallies["I"]
         for processor in (closed, opened)
     )
 
@@ -79,7 +80,7 @@ def test_the_closed_tally_is_that_of_a_file_without_them(
     """Planting or not makes no difference to anything but the number of events read."""
     events, metadata = make_events(Plan(config, "I", 11))
     write_events(tmp_path / "I.root", events, metadata)
-    without = process(open_files({"I": (tmp_path / "I.root",)}, config, closed), closed)
+    without = process(open_files({"I": (tmp_path / "I.root",)}, config, closed), config, closed)
     clean, blinded = without.tallies["I"], tallies[0]
     events_read = blinded.cut_flow["events"] - clean.cut_flow["events"]
     assert events_read == planted[1]

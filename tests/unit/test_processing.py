@@ -31,12 +31,12 @@ def reference(closed_run):
 
 
 @pytest.mark.parametrize("chunk_size", [997, 10_000, 1_000_000])
-def test_the_chunk_size_changes_nothing(files, closed, reference, chunk_size):
-    assert same(process(files, closed, chunk_size=chunk_size), reference)
+def test_the_chunk_size_changes_nothing(config, files, closed, reference, chunk_size):
+    assert same(process(files, config, closed, chunk_size=chunk_size), reference)
 
 
-def test_the_number_of_workers_changes_nothing(files, closed, reference):
-    assert same(process(files, closed, workers=2, chunk_size=20_000), reference)
+def test_the_number_of_workers_changes_nothing(config, files, closed, reference):
+    assert same(process(files, config, closed, workers=2, chunk_size=20_000), reference)
 
 
 def test_all_that_was_read_is_accounted_for(files, reference, config):
@@ -58,8 +58,8 @@ def test_the_cut_flow_falls_and_ends_at_the_histograms(reference):
         assert len(tally.sideband_c) == tally.regions["sideband_c"]
 
 
-def test_opening_the_box_only_adds(files, opened, reference):
-    run = process(files, opened)
+def test_opening_the_box_only_adds(config, files, opened, reference):
+    run = process(files, config, opened)
     for period, tally in run.tallies.items():
         closed_tally = reference.tallies[period]
         assert tally.regions["sideband_c"] == closed_tally.regions["sideband_c"]
@@ -92,7 +92,7 @@ def test_a_file_without_events_has_empty_tallies(config, closed, tmp_path):
     none = {name: array[:0] for name, array in events.items()}
     metadata = FileMetadata(period="I", eot=config.periods["I"].eot, entries=0)
     write_events(tmp_path / "a.root", none, metadata)
-    run = process(open_files({"I": (tmp_path / "a.root",)}, config, closed), closed)
+    run = process(open_files({"I": (tmp_path / "a.root",)}, config, closed), config, closed)
     assert set(run.tallies["I"].cut_flow.values()) == {0}
 
 
@@ -101,7 +101,6 @@ def test_files_without_a_triggered_event_stop_the_analysis(config, tmp_path):
     metadata = metadata.model_copy(update={"eot": config.periods["I"].eot})
     spoilt = {
         "none": (events | {"e_ecal": events["e_ecal"] * 1000}, metadata),  # MeV
-        "nan": (events | {"e_prs": np.full_like(events["e_prs"], np.nan)}, metadata),
         "empty": (
             {name: array[:0] for name, array in events.items()},
             metadata.model_copy(update={"entries": 0}),
@@ -114,14 +113,46 @@ def test_files_without_a_triggered_event_stop_the_analysis(config, tmp_path):
             limits_from_events(config, {"I": (path,)}, unblind=True)
 
 
-def test_nan_energies_are_rejected_and_counted(config, closed, tmp_path):
+def spoil_energy(events):
+    events["e_ecal"][[7, 9]] = np.nan
+
+
+def spoil_identity(events):
+    for name in ("run_number", "spill", "event"):
+        events[name][11] = events[name][3]
+
+
+def spoil_run(events):
+    events["run_number"][-5:] = 7000
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (spoil_energy, "branch 'e_ecal' is NaN in 2 events, the first is entry 7"),
+        (spoil_identity, r"run 1, spill \d+, event \d+ stands there twice"),
+        (spoil_run, "run 7000 is none of period I, runs 1-2466"),
+    ],
+)
+def test_bad_events_stop_the_run(config, closed, tmp_path, spoil, said, workers):
     events, metadata = make_events(Plan(config, "I", 1), events=2000)
     metadata = metadata.model_copy(update={"eot": config.periods["I"].eot})
-    broken = events | {"e_ecal": np.full_like(events["e_ecal"], np.nan)}
-    write_events(tmp_path / "a.root", broken, metadata)
-    run = process(open_files({"I": (tmp_path / "a.root",)}, config, closed), closed)
-    assert run.tallies["I"].cut_flow["events"] == metadata.entries
-    assert run.tallies["I"].cut_flow["trigger"] == 0
+    spoil(events)
+    write_events(tmp_path / "a.root", events, metadata)
+    files = open_files({"I": (tmp_path / "a.root",)}, config, closed)
+    with pytest.raises(DataError, match=rf"^{tmp_path}/a\.root: {said}"):
+        process(files, config, closed, workers=workers)
+
+
+def test_a_track_that_is_nan_fails_the_cut(config, closed, tmp_path):
+    events, metadata = make_events(Plan(config, "I", 1), events=2000)
+    metadata = metadata.model_copy(update={"eot": config.periods["I"].eot})
+    write_events(tmp_path / "a.root", events | {"p_track": events["p_track"] * np.nan}, metadata)
+    files = open_files({"I": (tmp_path / "a.root",)}, config, closed)
+    flow = process(files, config, closed).tallies["I"].cut_flow
+    assert flow["trigger"] > 0
+    assert flow["single_track"] == 0
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -133,7 +164,7 @@ def test_a_file_that_breaks_while_it_is_read(config, closed, event_file, tmp_pat
     content[content.index(b"L4", 5000) + 20 :][:50] = b""
     path.write_bytes(content[: len(content) // 3])
     with pytest.raises(DataError, match=r"a\.root: damaged \(.*make or copy it again"):
-        process(files, closed, workers=workers)
+        process(files, config, closed, workers=workers)
     assert "Traceback" not in capfd.readouterr().err
 
 
@@ -187,11 +218,11 @@ def test_a_mistake_in_a_processor_is_named(config, event_paths, tmp_path):
         "class Processor:\n"
         "    def __init__(self, config, blinded): pass\n"
         "    def columns(self, period): return ('e_ecal',)\n"
-        "    def __call__(self, events): raise KeyError('e_none')\n"
+        "    def process(self, events): raise KeyError('e_none')\n"
     )
     mine = load_processor(path, config, blinded=True)
     files = open_files({"I": event_paths["I"]}, config, mine)
     said = r"I\.root, events 0 to \d+: the processor failed with KeyError\('e_none'\)"
     for workers in (1, 2):
         with pytest.raises(ProcessorError, match=said):
-            process(files, mine, workers=workers)
+            process(files, config, mine, workers=workers)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from na64ana.config.models import FileEntry
 from na64ana.errors import ConfigError, DataError
 from na64ana.io.reading import open_event_file
 from na64ana.workflow.events import cache_folder, listed_files, simulated_files
@@ -46,7 +47,9 @@ def test_the_cache_is_the_users_by_default(monkeypatch):
 def test_files_are_listed_by_pattern_and_replaced_by_the_command_line(config, tmp_path):
     for name in ("b.root", "a.root", "c.txt"):
         (tmp_path / name).touch()
-    period = config.periods["II"].model_copy(update={"files": (f"{tmp_path}/*.root",)})
+    period = config.periods["II"].model_copy(
+        update={"files": (FileEntry(path=f"{tmp_path}/*.root"),)}
+    )
     mine = config.model_copy(update={"periods": config.periods | {"II": period}})
     assert listed_files(mine, {}) == {"II": (tmp_path / "a.root", tmp_path / "b.root")}
     extra = {"V": (Path("x.root"),), "I": (Path("y.root"),)}
@@ -54,6 +57,6 @@ def test_files_are_listed_by_pattern_and_replaced_by_the_command_line(config, tm
     assert listed_files(config, {}) == {}
     with pytest.raises(ConfigError, match="unknown period 'VI'"):
         listed_files(config, {"VI": ()})
-    none = period.model_copy(update={"files": (f"{tmp_path}/*.none",)})
+    none = period.model_copy(update={"files": (FileEntry(path=f"{tmp_path}/*.none"),)})
     with pytest.raises(DataError, match="no such file"):
         listed_files(config.model_copy(update={"periods": {"II": none}}), {})

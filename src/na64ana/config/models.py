@@ -1,8 +1,8 @@
 """The models of datasets.yaml. Quantities are in internal units once loaded."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from na64ana.config.conditions import Conditions
 from na64ana.config.quantities import Energy, Eot, Fraction, Rate, Time
@@ -18,6 +18,26 @@ class RunRange(Block):
 
     first: int = Field(ge=0)
     last: int = Field(ge=0)
+
+
+class FileEntry(Block):
+    """Event files: a path or pattern, and for a tree of the collaboration its map and EOT."""
+
+    path: str
+    map: str | None = None
+    eot: Eot | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.map is None) != (self.eot is None):
+            msg = "a tree of the collaboration needs both map and eot; a na64ana file neither"
+            raise ValueError(msg)
+        return self
+
+
+def _file_entry(value: object) -> object:
+    """Accept a bare path."""
+    return {"path": value} if isinstance(value, str) else value
 
 
 class Period(Block):
@@ -36,7 +56,7 @@ class Period(Block):
     selection: Name
     e_ecal_max: Energy
     efficiency: Fraction
-    files: tuple[str, ...] = ()
+    files: tuple[Annotated[FileEntry, BeforeValidator(_file_entry)], ...] = ()
 
 
 class Background(Block):

@@ -1,7 +1,8 @@
 """Open event files and check them before anything is processed."""
 
+import contextlib
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,18 +18,33 @@ from na64ana.io.format import (
     TRUTH_BRANCHES,
     FileMetadata,
 )
+from na64ana.io.maps import BranchMap
 
 _BY_NAME = {branch.name: branch for branch in BRANCHES + TRUTH_BRANCHES}
 _MEASURED = tuple(branch.name for branch in BRANCHES)
 
 
 @dataclass(frozen=True)
+class ForeignFile:
+    """A file with a tree of the collaboration: where it is, its map, its electrons on target."""
+
+    path: Path
+    branch_map: BranchMap
+    eot: float
+
+
+@dataclass(frozen=True)
 class EventFile:
-    """An event file that was opened and found complete."""
+    """An event file that was opened and found complete.
+
+    `tree` is the name of its TTree; `branch_map` is None for files of the event format.
+    """
 
     path: Path
     metadata: FileMetadata
     uuid: bytes
+    tree: str = TREE
+    branch_map: BranchMap | None = None
 
     @property
     def uuid_text(self) -> str:
@@ -61,35 +77,21 @@ def open_event_file(
         has fewer events than were written, or lacks a branch or has one of another type. The
         message names file, branch and remedy.
     """
-    if not path.exists():
-        msg = f"{path}: no such file; check the path"
-        raise DataError(msg)
-    if not path.is_file() or path.stat().st_size == 0:
-        msg = f"{path}: is empty or no file; make or copy it again"
-        raise DataError(msg)
-    try:
-        with uproot.open(path) as file:
-            size = path.stat().st_size
-            if size < file.file.fEND:
-                msg = f"{size} of {file.file.fEND} bytes"
-                raise EOFError(msg)
-            names = {key.split(";")[0] for key in file.keys()}  # noqa: SIM118 - not a dict
-            if TREE not in names or METADATA not in names:
-                missing = " and ".join(n for n in (TREE, METADATA) if n not in names)
-                msg = (
-                    f"{path}: holds no {missing}, so it was not written by na64ana; "
-                    "give files of the na64ana event format"
-                )
-                raise DataError(msg)
-            metadata = _read_metadata(path, str(file[METADATA]))
-            _check_branches(path, file[TREE], branches)
-            entries, identity = int(file[TREE].num_entries), file.file.fUUID
-    except DataError:
-        raise
-    except Exception as error:  # uproot raises whatever the bytes lead it to
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        msg = f"{path}: truncated, damaged or no ROOT file ({reason}); make or copy it again"
-        raise DataError(msg) from error
+    with _opened(path) as file:
+        names = {key.split(";")[0] for key in file.keys()}  # noqa: SIM118 - not a dict
+        if TREE not in names or METADATA not in names:
+            missing = " and ".join(n for n in (TREE, METADATA) if n not in names)
+            msg = (
+                f"{path}: holds no {missing}, so it was not written by na64ana; give files of the "
+                "na64ana event format, or name a branch map in datasets.yaml"
+            )
+            raise DataError(msg)
+        metadata = _read_metadata(path, str(file[METADATA]))
+        if not isinstance(file[TREE], uproot.TTree):
+            msg = f"{path}: holds an RNTuple, na64ana analyses TTrees; write it as one"
+            raise DataError(msg)
+        _check_branches(path, file[TREE], branches)
+        entries, identity = int(file[TREE].num_entries), file.file.fUUID
     if entries != metadata.entries:
         msg = (
             f"{path}: tree {TREE!r} has {entries} of {metadata.entries} events, "
@@ -103,6 +105,101 @@ def open_event_file(
         )
         raise DataError(msg)
     return EventFile(path, metadata, identity)
+
+
+def open_foreign_file(foreign: ForeignFile, *, period: str, branches: Collection[str]) -> EventFile:
+    """Check that a tree of the collaboration can be analysed through its map.
+
+    Parameters
+    ----------
+    foreign : ForeignFile
+        The file.
+    period : str
+        The period that it stands for.
+    branches : collection of str
+        The internal branches that will be read.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or damaged, its tree lacks a branch or has one of another shape, or
+        the map cannot make an internal branch.
+    """
+    path, branch_map = foreign.path, foreign.branch_map
+    unknown = branch_map.missing(branches)
+    if unknown:
+        msg = (
+            f"{path}: the map {branch_map.name} makes no {', '.join(unknown)}; "
+            "add it to a copy of the map, or leave the cuts out that need it"
+        )
+        raise DataError(msg)
+    with _opened(path) as file:
+        name = find_tree(file, branch_map)
+        if name is None:
+            msg = f"{path}: holds no TTree; check that it is an event file"
+            raise DataError(msg)
+        problems = foreign_problems(file[name], branch_map, branches)
+        if problems:
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            msg = (
+                f"{path}: tree {name!r} does not fit the map {branch_map.name}: {problems[0]}{more}"
+            )
+            raise DataError(msg)
+        metadata = FileMetadata(period=period, eot=foreign.eot, entries=file[name].num_entries)
+        return EventFile(path, metadata, file.file.fUUID, name, branch_map)
+
+
+def find_tree(file: uproot.ReadOnlyDirectory, branch_map: BranchMap) -> str | None:
+    """Return the TTree that a map speaks of: by its name, else by how many branches it knows."""
+    trees = [key.split(";")[0] for key, kind in file.classnames().items() if kind == "TTree"]
+    named = [name for name in trees if name in branch_map.trees]
+    wanted = set(branch_map.sources())
+    return max(named or trees, key=lambda name: len(wanted & set(file[name].keys())), default=None)
+
+
+def foreign_problems(
+    tree: uproot.TTree, branch_map: BranchMap, branches: Collection[str]
+) -> list[str]:
+    """Return what a tree lacks for the internal branches to be made, a line each."""
+    problems, present = [], set(tree.keys())
+    for name in branches:
+        rule = branch_map.branches[name]
+        for source in rule.sources():
+            if source not in present:
+                problems.append(f"it lacks the branch {source!r}, of which {name} is made")
+                continue
+            dtype = getattr(tree[source].interpretation, "to_dtype", None)
+            if dtype is None or dtype.base.kind not in "biuf":
+                problems.append(f"branch {source!r} holds {tree[source].typename}, no numbers")
+            elif source != rule.relative_to and not rule.accepts(dtype.shape, _BY_NAME[name]):
+                found = "x".join(map(str, dtype.shape)) or "one number"
+                wanted = "x".join(map(str, rule.shape or _BY_NAME[name].shape)) or "one number"
+                problems.append(f"branch {source!r} holds {found} per event, not {wanted}")
+    return list(dict.fromkeys(problems))
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[uproot.ReadOnlyDirectory]:
+    """Open a ROOT file and check that all of it is there; whatever is wrong is a DataError."""
+    if not path.exists():
+        msg = f"{path}: no such file; check the path"
+        raise DataError(msg)
+    if not path.is_file() or path.stat().st_size == 0:
+        msg = f"{path}: is empty or no file; make or copy it again"
+        raise DataError(msg)
+    try:
+        with uproot.open(path) as file:
+            size = path.stat().st_size
+            if size < file.file.fEND:
+                msg = f"{size} of {file.file.fEND} bytes"
+                raise EOFError(msg)
+            yield file
+    except DataError:
+        raise
+    except Exception as error:  # uproot raises whatever the bytes lead it to
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        msg = f"{path}: truncated, damaged or no ROOT file ({reason}); make or copy it again"
+        raise DataError(msg) from error
 
 
 def _read_metadata(path: Path, text: str) -> FileMetadata:

@@ -2,25 +2,31 @@
 
 import contextlib
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import coffea.util
-from coffea.processor import FuturesExecutor, IterativeExecutor, Runner
+from coffea.nanoevents import BaseSchema
+from coffea.processor import FuturesExecutor, IterativeExecutor, ProcessorABC, Runner
 from coffea.processor.executor import WorkItem
 
 from na64ana.config import Config
 from na64ana.errors import DataError, IncompleteDataError, ProcessorError
-from na64ana.io.format import TREE
-from na64ana.io.reading import EventFile, open_event_file
-from na64ana.io.schema import NA64Schema
+from na64ana.io.chunk import IDENTITY, Chunk
+from na64ana.io.reading import EventFile, ForeignFile, open_event_file, open_foreign_file
+from na64ana.io.schema import Events, NA64Schema
 from na64ana.io.writing import BASKET_SIZE
 from na64ana.processing.processors import TallyProcessor
 from na64ana.tally.tally import Tally
 
 #: Events per task: a multiple of the basket, so that no basket is decompressed twice.
 CHUNK_SIZE = 5 * BASKET_SIZE
+#: How coffea quotes a DataError of a chunk.
+_DATA_ERROR = re.compile(
+    r"""(na64ana\.errors\.)?DataError\((?P<quote>['"])(?P<message>.*)(?P=quote)\)"""
+)
 #: Relative difference of processed and declared electrons on target that is rounding.
 EOT_TOLERANCE = 1e-6
 
@@ -42,7 +48,7 @@ class ProcessedRun:
 
 
 def open_files(
-    paths: Mapping[str, Iterable[Path]], config: Config, processor: TallyProcessor
+    paths: Mapping[str, Iterable[Path | ForeignFile]], config: Config, processor: TallyProcessor
 ) -> dict[str, tuple[EventFile, ...]]:
     """Open the files of each period and check them, before any event is processed.
 
@@ -56,9 +62,12 @@ def open_files(
     files: dict[str, tuple[EventFile, ...]] = {}
     seen: dict[bytes, Path] = {}
     for period, listed in paths.items():
-        columns = processor.columns(period)
+        columns = (*IDENTITY, *processor.columns(period))
         files[period] = tuple(
-            open_event_file(path, period=period, branches=columns) for path in listed
+            open_foreign_file(item, period=period, branches=columns)
+            if isinstance(item, ForeignFile)
+            else open_event_file(item, period=period, branches=columns)
+            for item in listed
         )
         for file in files[period]:
             if file.uuid in seen:
@@ -69,8 +78,30 @@ def open_files(
     return files
 
 
+class _Checked(ProcessorABC):  # type: ignore[misc]  # coffea publishes no types
+    """Gives a processor chunks in the internal naming, checked."""
+
+    def __init__(
+        self, processor: TallyProcessor, files: Mapping[str, tuple[EventFile, ...]], config: Config
+    ) -> None:
+        self._processor = processor
+        self._runs = {period: config.periods[period].runs for period in files}
+        opened = [file for listed in files.values() for file in listed]
+        self._maps = {file.uuid_text: file.branch_map for file in opened}
+
+    def process(self, events: Events) -> dict[str, Tally]:
+        period = events.metadata["dataset"]
+        chunk = Chunk(events, self._maps[events.metadata["fileuuid"]])
+        chunk.check_identity(period, self._runs[period])
+        return self._processor.process(chunk)
+
+    def postprocess(self, accumulator: dict[str, Tally]) -> dict[str, Tally]:
+        return accumulator
+
+
 def process(
     files: Mapping[str, tuple[EventFile, ...]],
+    config: Config,
     processor: TallyProcessor,
     *,
     workers: int = 1,
@@ -82,6 +113,8 @@ def process(
     ----------
     files : mapping of str to tuple of EventFile
         From `open_files`.
+    config : Config
+        Says which runs belong to a period.
     processor : TallyProcessor
         From `load_processor`.
     workers : int
@@ -92,7 +125,8 @@ def process(
     Raises
     ------
     DataError
-        If a file breaks while it is read.
+        If a file breaks while it is read, an energy is NaN, an event stands there twice, or a run
+        does not belong to the period.
     ProcessorError
         If the processor raises an exception.
     IncompleteDataError
@@ -112,10 +146,12 @@ def process(
         if workers == 1
         else FuturesExecutor(status=False, retries=0, workers=workers)
     )
-    runner = Runner(executor, schema=NA64Schema, metadata_cache={})
+    foreign = any(file.branch_map for opened in files.values() for file in opened)
+    schema = BaseSchema if foreign else NA64Schema
+    runner = Runner(executor, schema=schema, metadata_cache={})
     try:
         with _silence(workers):
-            result = runner.run(items, processor)
+            result = runner.run(items, _Checked(processor, files, config))
     except Exception as error:  # coffea wraps whatever went wrong in a plain Exception
         raise _explain(error, items) from error
     run = ProcessedRun({period: result["out"][period] for period in files}, dict(files))
@@ -127,10 +163,12 @@ def _work_items(
     period: str, file: EventFile, columns: Iterable[str], chunk_size: int
 ) -> Iterator[WorkItem]:
     """Yield the tasks of a file; a file without events is one empty task."""
-    entries = file.metadata.entries
+    entries, names = file.metadata.entries, frozenset((*IDENTITY, *columns))
+    if file.branch_map is not None:
+        names = frozenset(file.branch_map.sources(names))
     for start in range(0, max(entries, 1), chunk_size):
         stop = min(start + chunk_size, entries)
-        yield WorkItem(period, str(file.path), TREE, start, stop, file.uuid, {}, frozenset(columns))
+        yield WorkItem(period, str(file.path), file.tree, start, stop, file.uuid, {}, names)
 
 
 @contextlib.contextmanager
@@ -156,6 +194,8 @@ def _explain(error: Exception, items: Iterable[WorkItem]) -> Exception:
     if not blamed or not separator:
         return error
     item, cause = blamed[0], " ".join(cause.split()).removesuffix(".")
+    if (found := _DATA_ERROR.fullmatch(cause)) is not None:
+        return DataError(found["message"])
     if task.startswith("Failed processing file"):
         events = f"events {item.entrystart} to {item.entrystop}"
         return ProcessorError(f"{item.filename}, {events}: the processor failed with {cause}")

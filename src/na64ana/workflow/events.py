@@ -7,12 +7,14 @@ from pathlib import Path
 import platformdirs
 
 from na64ana.config import Config
+from na64ana.config.models import FileEntry
 from na64ana.errors import ConfigError, DataError
-from na64ana.io.reading import open_event_file
+from na64ana.io.maps import find_map
+from na64ana.io.reading import ForeignFile, open_event_file
 from na64ana.simulation.events import Plan, write_simulated_file
 from na64ana.workflow.progress import Progress
 
-Paths = dict[str, tuple[Path, ...]]
+Paths = dict[str, tuple[Path | ForeignFile, ...]]
 
 
 def cache_folder() -> Path:
@@ -40,7 +42,7 @@ def listed_files(config: Config, extra: Mapping[str, tuple[Path, ...]]) -> Paths
     found: Paths = {}
     for name, period in config.periods.items():
         if period.files:
-            found[name] = tuple(path for pattern in period.files for path in _glob(pattern))
+            found[name] = tuple(file for entry in period.files for file in _listed(entry))
     return found
 
 
@@ -66,10 +68,15 @@ def _is_intact(path: Path, period: str, identity: str) -> bool:
         return False
 
 
-def _glob(pattern: str) -> list[Path]:
-    path = Path(pattern)
+def _listed(entry: FileEntry) -> list[Path] | list[ForeignFile]:
+    path = Path(entry.path)
     matches = sorted(path.parent.glob(path.name))
     if not matches:
-        msg = f"{pattern}: no such file; check the path in datasets.yaml"
+        msg = f"{path}: no such file; check the path in datasets.yaml"
         raise DataError(msg)
-    return matches
+    if entry.map is None or entry.eot is None:
+        return matches
+    if len(matches) > 1:
+        msg = f"{path}: {len(matches)} files share one eot; list each file with its own"
+        raise ConfigError(msg)
+    return [ForeignFile(matches[0], find_map(entry.map), entry.eot)]

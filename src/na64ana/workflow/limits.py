@@ -97,7 +97,7 @@ def limits_from_events(
     closed = load_processor(source, config, blinded=True)
     files = open_files(paths, config, closed)
     progress("selecting events, box closed", 0, 1)
-    run = process(files, closed, workers=workers)
+    run = process(files, config, closed, workers=workers)
     progress("selecting events, box closed", 1, 1)
     _check_triggered(run)
 
@@ -106,13 +106,14 @@ def limits_from_events(
     table, extrapolations = estimate_background(config, sidebands)
     progress("extrapolating sideband C", 1, 1)
 
-    simulated = all(file.metadata.simulated for opened in files.values() for file in opened)
+    simulated = all(file.metadata.simulated for listed in files.values() for file in listed)
     observed: dict[str, int] | None = None
     box: BoxState = "closed"
     if simulated or unblind:
         box = "opened: simulated events" if simulated else "opened: --unblind"
         progress("opening the box", 0, 1)
-        opened_run = process(files, load_processor(source, config, blinded=False), workers=workers)
+        opened = load_processor(source, config, blinded=False)
+        opened_run = process(files, config, opened, workers=workers)
         observed = {name: tally.regions["signal_box"] for name, tally in opened_run.tallies.items()}
         progress("opening the box", 1, 1)
     events = EventAnalysis(sha256_file(source), run, extrapolations, observed)
