@@ -51,10 +51,11 @@ def _conflicts(config: Config) -> Iterator[tuple[Location, str]]:
         if not edge < upper:
             message = f"{edge:g} GeV is not below background.sideband_c_max, {upper:g} GeV"
             yield ("periods", name, "e_ecal_max"), message
-        matrix = config.conditions.ecal_matrix
-        if row_at(matrix, period.runs.first) != row_at(matrix, period.runs.last):
-            message = "the ECAL matrix changes inside the period; make it two periods"
-            yield ("periods", name, "runs"), message
+        for key in ("ecal_matrix", "hcal_acceptance"):
+            table = getattr(config.conditions, key)
+            if row_at(table, period.runs.first) != row_at(table, period.runs.last):
+                message = f"conditions.{key} changes inside the period; make it two periods"
+                yield ("periods", name, "runs"), message
     in_order = sorted(config.periods.items(), key=lambda item: item[1].runs.first)
     for (first, one), (second, other) in itertools.pairwise(in_order):
         if other.runs.first <= one.runs.last:

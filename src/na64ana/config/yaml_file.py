@@ -132,5 +132,5 @@ def _allowed_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> li
         elif isinstance(kind, type) and issubclass(kind, BaseModel):
             kind = kind.model_fields[str(part)].annotation
     if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return sorted(kind.model_fields)
+        return sorted(field.alias or name for name, field in kind.model_fields.items())
     return []

@@ -77,7 +77,7 @@ def open_event_file(
         has fewer events than were written, or lacks a branch or has one of another type. The
         message names file, branch and remedy.
     """
-    with _opened(path) as file:
+    with opened_root(path) as file:
         names = {key.split(";")[0] for key in file.keys()}  # noqa: SIM118 - not a dict
         if TREE not in names or METADATA not in names:
             missing = " and ".join(n for n in (TREE, METADATA) if n not in names)
@@ -133,7 +133,7 @@ def open_foreign_file(foreign: ForeignFile, *, period: str, branches: Collection
             "add it to a copy of the map, or leave the cuts out that need it"
         )
         raise DataError(msg)
-    with _opened(path) as file:
+    with opened_root(path) as file:
         name = find_tree(file, branch_map)
         if name is None:
             msg = f"{path}: holds no TTree; check that it is an event file"
@@ -179,7 +179,7 @@ def foreign_problems(
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[uproot.ReadOnlyDirectory]:
+def opened_root(path: Path) -> Iterator[uproot.ReadOnlyDirectory]:
     """Open a ROOT file and check that all of it is there; whatever is wrong is a DataError."""
     if not path.exists():
         msg = f"{path}: no such file; check the path"

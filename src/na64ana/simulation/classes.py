@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from na64ana.config.models import Simulation
-from na64ana.constants import BEAM_ENERGY
+from na64ana.constants import BEAM_ENERGY, M_E, PB_A, PB_Z
 from na64ana.io.format import EventClass
 from na64ana.simulation.truth import N_HADRONS, N_MUONS, Floats, Truth, make_truth
 
@@ -22,8 +22,10 @@ M_MU = 0.1056584
 #: Ionisation [GeV] of one muon in 150 x 1.5 mm of lead, 1.122 MeV cm2/g (RPP, table of materials).
 MUON_ECAL = 150 * 0.15 * 11.35 * 1.122e-3
 #: Least and largest energy [GeV] that an interaction takes out of the shower: with less, the ECAL
-#: trigger keeps nothing, and with more there is no shower to trigger on.
-SECONDARY_ENERGY = (9.0, 98.0)
+#: trigger keeps a few per cent, and with more there is no shower to trigger on.
+SECONDARY_ENERGY = (7.0, 98.0)
+#: Largest E_ECAL [GeV] of upstream interactions, 4 GeV above the sideband that is fitted.
+UPSTREAM_MAX = 92.0
 #: Nuclear interaction lengths of the ECAL: 22.5 cm Pb (17.59 cm) and plastic (77.1 cm) (RPP).
 ECAL_LENGTH = 22.5 / 17.59 + 22.5 / 77.1
 #: Its first 4 of 40 X0, the PRS.
@@ -35,9 +37,9 @@ EARLY = PRS_LENGTH / 2
 SHOWER_LENGTH = ECAL_LENGTH / 5
 #: Depth of the ECAL [mm] for one radiation length, 450 mm for about 40 X0 (PRL 2023).
 MM_PER_X0 = 11.1
-#: Multiple scattering [rad GeV] of a muon in 40 X0: 13.6 MeV sqrt(40) (1 + 0.038 ln 40) / sqrt(3)
-#: (RPP, section 34.3).
-_SCATTERING = 0.0136 * np.sqrt(40) * (1 + 0.038 * np.log(40)) / np.sqrt(3)
+#: Angle [rad GeV] by which a muon of 1 GeV leaves 40 X0, per projection: 13.6 MeV sqrt(40)
+#: (1 + 0.038 ln 40) (RPP, section 34.3).
+_SCATTERING = 0.0136 * np.sqrt(40) * (1 + 0.038 * np.log(40))
 #: Share of the neutral hadrons among those that leave the dump.
 _NEUTRAL = 0.35
 
@@ -70,6 +72,7 @@ class Context:
     signal: Signal
 
 
+Energies = npt.NDArray[np.float64]
 Generator = Callable[[np.random.Generator, int, Context], Truth]
 
 
@@ -138,12 +141,14 @@ def dimuons(rng: np.random.Generator, n: int, context: Context) -> Truth:
     """Conversions of hard bremsstrahlung photons to muon pairs: a band in E_HCAL (region I)."""
     del context
     photon = np.interp(rng.random(n), *_photon_table())
-    # Pairs share the energy as in complete screening, 1 - 4/3 x (1 - x) (Tsai, RMP 46 (1974) 815).
-    x = rng.random(n)
-    again = rng.random(n) > 1 - 4 / 3 * x * (1 - x)
-    while again.any():
-        x[again] = rng.random(int(again.sum()))
-        again[again] = rng.random(int(again.sum())) > (1 - 4 / 3 * x * (1 - x))[again]
+    x = np.full(n, 0.5)
+    again = np.arange(n)
+    while len(again):
+        x[again] = rng.random(len(again))
+        # W is largest at x = 1/2, and the other factor is at most 1.
+        most = np.log(_muon_screening(photon[again], 0.5))
+        kept = rng.random(len(again)) * most < _muon_pairs(photon[again], x[again])
+        again = again[~kept]
     born = photon[:, None] * np.stack([x, 1 - x], axis=1)
     leaves = born > 2 * M_MU + MUON_ECAL
     energy = np.where(leaves, born - MUON_ECAL, 0.0)
@@ -167,12 +172,14 @@ def upstream(rng: np.random.Generator, n: int, context: Context) -> Truth:
 
     The HCAL sees the neutrals with the probability that its position gives; the rest is lost.
     """
-    slope, top = context.choices.upstream_slope, BEAM_ENERGY - SECONDARY_ENERGY[0]
+    slope, top = context.choices.upstream_slope, UPSTREAM_MAX
     e_ecal = np.asarray(top + slope * np.log1p(rng.random(n) * np.expm1(-top / slope)), np.float32)
     taken = BEAM_ENERGY - e_ecal
-    lost = rng.random(n) >= context.acceptance
-    zero_degree = ~lost & (rng.random(n) < 0.2)
-    in_hcal = np.where(lost | zero_degree, 0.0, taken)
+    missed = rng.random(n) >= context.acceptance
+    # Neutrals made before the magnets fly straight on, and some of them into module 3.
+    zero_degree = missed & (rng.random(n) < 0.2)
+    lost = missed & ~zero_degree
+    in_hcal = np.where(missed, 0.0, taken)
     # A photon of the interaction may hit the ECAL beside the electron.
     side = np.where(rng.random(n) < 0.3, 0.2 * rng.random(n), 0.0) * e_ecal
     return make_truth(
@@ -185,18 +192,18 @@ def upstream(rng: np.random.Generator, n: int, context: Context) -> Truth:
         e_hadron=_first_of(in_hcal, N_HADRONS),
         depth_hadron=_first_of(ECAL_LENGTH + rng.standard_exponential(n), N_HADRONS),
         e_zero_degree=np.where(zero_degree, taken, 0.0),
-        n_charged=np.where(lost, 0, rng.poisson(0.5, n)),
+        n_charged=np.where(missed, 0, rng.poisson(0.5, n)),
         e_missing=np.where(lost, taken, 0.0),
         z=_uniform(rng, -15e3, -1e3, n),
         p_hit=0.2,
     )
 
 
-def _beam_hadrons(kind: EventClass, length: float) -> Generator:
+def _beam_hadrons(kind: EventClass) -> Generator:
     """Return the generator of hadrons of the beam that interact early in the PRS.
 
-    Those are the ones that the trigger keeps. `length` is their interaction length relative to
-    that of neutrons.
+    Those are the ones that the trigger keeps; that pions and kaons interact more rarely than
+    neutrons is in their rates.
     """
 
     def generate(rng: np.random.Generator, n: int, context: Context) -> Truth:
@@ -211,7 +218,7 @@ def _beam_hadrons(kind: EventClass, length: float) -> Generator:
             e_em=e_em,
             depth=depth / PRS_LENGTH * 4.0,
             e_hadron=_first_of(BEAM_ENERGY - e_em, N_HADRONS),
-            depth_hadron=_first_of(depth * length, N_HADRONS),
+            depth_hadron=_first_of(depth, N_HADRONS),
             n_charged=1 + rng.poisson(3.0, n),
             z=depth / PRS_LENGTH * 4.0 * MM_PER_X0,
             p_hit=0.01,
@@ -269,8 +276,7 @@ def signal(rng: np.random.Generator, n: int, context: Context) -> Truth:
     )
 
 
-#: How each class is made. The interaction length of pions in lead is 1.13 times that of neutrons
-#: (RPP, table of materials); that of kaons is taken as 1.3 times.
+#: How each class is made.
 GENERATORS: dict[EventClass, Generator] = {
     EventClass.BEAM_ELECTRON: beam_electrons,
     EventClass.ELECTRO_NUCLEAR: electro_nuclear,
@@ -278,8 +284,8 @@ GENERATORS: dict[EventClass, Generator] = {
     EventClass.UPSTREAM: upstream,
     EventClass.SIGNAL: signal,
     EventClass.LEADING_NEUTRAL: leading_neutrals,
-    EventClass.BEAM_PION: _beam_hadrons(EventClass.BEAM_PION, 1.13),
-    EventClass.BEAM_KAON: _beam_hadrons(EventClass.BEAM_KAON, 1.3),
+    EventClass.BEAM_PION: _beam_hadrons(EventClass.BEAM_PION),
+    EventClass.BEAM_KAON: _beam_hadrons(EventClass.BEAM_KAON),
     EventClass.BEAM_MUON: beam_muons,
     EventClass.DECAY: decays,
 }
@@ -292,14 +298,32 @@ def _first_of(values: npt.NDArray[np.floating[Any]], length: int) -> Floats:
     return columns
 
 
-@cache
-def _photon_table() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return cumulative and energies of the photons of the first generation that convert.
+def _muon_screening(k: Energies, x: Energies | float) -> Energies:
+    """Return W(k, x), at least 1, of muon pairs from a photon of energy `k` [GeV] on lead.
 
-    Track length per energy 1/(k ln(1/(1 - k/E0))) (Tsai and Whitis, PR 149 (1966) 1248); the pair
-    cross section is taken as constant.
+    H. Burkhardt, S. Kelner and R. Kokoulin, CERN-SL-2002-016: W grows with k x (1 - x) until the
+    atom is fully screened.
+    """
+    delta = M_MU**2 / (2 * k * np.maximum(x * (1 - x), 1e-6))
+    root_e, d, b = np.exp(0.5), 1.54 * PB_A**0.27, 183 * PB_Z ** (-1 / 3)
+    full = b * M_MU / (d * M_E)
+    w = full * (1 + (d * root_e - 2) * delta / M_MU) / (1 + b * root_e * delta / M_E)
+    return np.asarray(np.maximum(w, 1.0))
+
+
+def _muon_pairs(k: Energies, x: Energies) -> Energies:
+    """Return the shape of the cross section in the energy share `x` of a muon (same reference)."""
+    return np.asarray((1 - 4 / 3 * x * (1 - x)) * np.log(_muon_screening(k, x)))
+
+
+@cache
+def _photon_table() -> tuple[Energies, Energies]:
+    """Return cumulative and energies of the photons of the first generation that make muons.
+
+    Their track length per energy is 1/(k ln(1/(1 - k/E0))) (Tsai and Whitis, PR 149 (1966) 1248).
     """
     k = np.geomspace(*SECONDARY_ENERGY, 500)
-    density = -1 / np.log1p(-k / BEAM_ENERGY)  # per ln k
+    x = (np.arange(200) + 0.5) / 200
+    density = _muon_pairs(k[:, None], x).mean(axis=1) / -np.log1p(-k / BEAM_ENERGY)  # per ln k
     cumulative = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
     return cumulative / cumulative[-1], k

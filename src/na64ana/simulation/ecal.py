@@ -23,11 +23,13 @@ from na64ana.constants import (
     SCINTILLATOR_X0,
 )
 from na64ana.io.format import ECAL_SHAPE
+from na64ana.simulation.noise import draw_noise
 from na64ana.simulation.pileup import Crossings
 from na64ana.simulation.state import State
 from na64ana.simulation.truth import Floats, Truth
 
-#: Cell pitch, and Moliere radius (3.5 to 4 cm for this mix) [mm].
+#: Cell pitch, and Moliere radius [mm]. The collaboration's figure for the latter is 3.5 to 4 cm;
+#: 21.2 MeV X0 / E_c of the plates alone would be 2.8 cm.
 PITCH, MOLIERE_RADIUS = 38.2, 35.0
 #: Thickness of a lead and of a scintillator plate [mm].
 PLATE = 1.5
@@ -41,8 +43,9 @@ TIME_STOCHASTIC, TIME_CONSTANT = 0.5, 0.3
 LATERAL_WEIGHTS, LATERAL_LENGTHS = (0.72, 0.20, 0.08), (0.22, 0.55, 1.80)
 #: Width of the profile in the PRS relative to that of the main part, and its fluctuation (choices).
 PRS_WIDTH, WIDTH_FLUCTUATION = 0.6, 0.08
-#: Width of a hadronic deposit relative to an electromagnetic one (choice).
-HADRON_WIDTH = 5.0
+#: Width of a hadronic deposit relative to an electromagnetic one, and its resolution at 1 GeV
+#: (choices).
+HADRON_WIDTH, HADRON_STOCHASTIC = 3.5, 0.5
 #: Spread of the beam at the ECAL [mm] (choice).
 BEAM_SPOT = 8.0
 #: Depth of the PRS [X0] (PRL 2023).
@@ -163,12 +166,12 @@ def shower_cells(
 ) -> Floats:
     """Return mean deposits ``(n, 2, 6, 6)`` [GeV] of fluctuating electromagnetic showers.
 
-    Longitudinal and lateral development fluctuate; sampling and noise are not yet in. A late
-    shower is a wide one in the PRS and a narrow one behind.
+    Longitudinal and lateral development fluctuate; sampling and noise are not yet in. A shower
+    that develops late is narrow at any given depth.
     """
     share, late = draw_prs_share(rng, energy, depth)
     spread = rng.standard_normal(len(energy), dtype=np.float32)
-    width = np.exp(np.float32(WIDTH_FLUCTUATION) * (0.5 * late + np.float32(0.75**0.5) * spread))
+    width = np.exp(np.float32(WIDTH_FLUCTUATION) * (np.float32(0.75**0.5) * spread - 0.5 * late))
     cells = np.empty((len(energy), *ECAL_SHAPE), np.float32)
     for i, (fraction, scale) in enumerate(((share, PRS_WIDTH), (1 - share, 1.0))):
         cells[:, i] = lateral_fractions(x, y, np.float32(scale) * width)
@@ -179,10 +182,15 @@ def shower_cells(
 def hadron_cells(
     rng: np.random.Generator, e_prs: Floats, e_main: Floats, x: Floats, y: Floats
 ) -> Floats:
-    """Return deposits ``(n, 2, 6, 6)`` [GeV] of hadronic showers with their wider profile."""
+    """Return deposits ``(n, 2, 6, 6)`` [GeV] of hadronic showers with their wider profile.
+
+    They fluctuate by `HADRON_STOCHASTIC`; what leaves the ECAL sideways is not in the cells.
+    """
     width = HADRON_WIDTH * rng.gamma(9.0, 1 / 9.0, len(x)).astype(np.float32)
-    fractions = lateral_fractions(x, y, width)
-    return np.stack([e_prs[:, None, None] * fractions, e_main[:, None, None] * fractions], axis=1)
+    fractions = lateral_fractions(x, y, width)[:, None]
+    unit = HADRON_STOCHASTIC**2
+    energy = unit * rng.standard_gamma(np.stack([e_prs, e_main], axis=1) / unit)
+    return np.asarray(energy.astype(np.float32)[:, :, None, None] * fractions)
 
 
 def measure(
@@ -214,7 +222,7 @@ def measure(
     e_cell, t_cell : array (n, 2, 6, 6)
         In GeV, and in ns after the master time; both 0 under threshold.
     e_true : array (n,)
-        Energy of the event in the ECAL, without the electrons near in time [GeV].
+        Energy of the showers in the ECAL, without the electrons near in time [GeV].
     """
     centre = state.beam_cell.astype(np.float32) + np.float32(0.5)
     x, y = (centre + position / np.float32(PITCH)).T
@@ -249,10 +257,11 @@ def _near_in_time(
     event, place = np.unique(electrons.event, return_inverse=True)
     n = len(electrons.event)
     spot = centre[electrons.event] + rng.standard_normal((n, 2)) * (BEAM_SPOT / PITCH)
-    # The integration takes the part of a pulse that overlaps with the gate.
-    energy = np.float32(BEAM_ENERGY) * electrons.overlap
     x, y = spot.astype(np.float32).T
-    each = shower_cells(rng, energy, np.zeros(n, np.float32), x, y)
+    zero = np.zeros(n, np.float32)
+    each = shower_cells(rng, zero + np.float32(BEAM_ENERGY), zero, x, y)
+    # The integration takes the part of a pulse that overlaps with the gate.
+    each *= electrons.overlap[:, None, None, None]
     extra, late = (np.zeros((len(event), *ECAL_SHAPE), np.float32) for _ in range(2))
     np.add.at(extra, place, each)
     np.add.at(late, place, each * electrons.time[:, None, None, None])
@@ -281,7 +290,7 @@ def smear(rng: np.random.Generator, cells: Floats, stochastic: float, noise: flo
     width = np.float32(stochastic**2) * cells
     width += np.float32(noise**2)
     np.sqrt(width, out=width)
-    width *= rng.standard_normal(cells.shape, dtype=np.float32)
+    width *= draw_noise(rng, cells.size).reshape(cells.shape)
     cells += width
 
 
@@ -295,6 +304,6 @@ def cell_times(
     times = np.zeros(cells.size, np.float32)
     seen = np.flatnonzero(cells)
     width = np.sqrt(np.float32(stochastic**2) / cells.ravel()[seen] + np.float32(constant**2))
-    width *= rng.standard_normal(len(seen), dtype=np.float32)
+    width *= draw_noise(rng, len(seen))
     times[seen] = width
     return times.reshape(cells.shape)

@@ -28,7 +28,7 @@ from na64ana.simulation.classes import GENERATORS, Context, Signal
 from na64ana.simulation.detector import observe
 from na64ana.simulation.pileup import SPILL
 from na64ana.simulation.state import resolve
-from na64ana.simulation.truth import Arrays, join
+from na64ana.simulation.truth import Arrays, join, take
 
 Integers = npt.NDArray[np.int64]
 Times = npt.NDArray[np.float64]
@@ -40,6 +40,8 @@ BEAM_PARTICLES = (
     EventClass.BEAM_KAON,
     EventClass.BEAM_MUON,
 )
+#: Relative spread of the beam momentum (dp/p of the H4 line).
+MOMENTUM_SPREAD = 0.01
 #: Bytes that an event takes on disk at the very least.
 LEAST_BYTES = 100
 #: Expected events of a block before the trigger: its arrays fit into the caches of a core.
@@ -116,10 +118,14 @@ class Plan:
         return max(1, round(BLOCK_EVENTS / (total * self.mean_intensity))) if total else 1
 
     @cached_property
-    def spills_per_run(self) -> int:
-        """Spills of a run, so that the runs of the period hold its electrons on target."""
-        runs = self.config.periods[self.period].runs
-        return math.ceil(self.eot / self.mean_intensity / (runs.last - runs.first + 1))
+    def spills(self) -> int:
+        """Spills of the period, in which its electrons on target come."""
+        return math.ceil(self.eot / self.mean_intensity)
+
+    def rng(self, *key: int) -> np.random.Generator:
+        """Return a random stream of its own for each key."""
+        sequence = np.random.SeedSequence(self.seed, spawn_key=(*self.period.encode(), *key))
+        return np.random.default_rng(sequence)
 
     def lineage(self, events: int | None = None) -> str:
         """Return the sha256 of all that decides what the file holds."""
@@ -164,17 +170,18 @@ class Spills:
 
 def draw_spills(plan: Plan, index: int) -> Spills:
     """Draw the spills of a block: runs in order, intensities in the range of their run."""
-    rng = np.random.default_rng([plan.seed, *plan.period.encode(), index, 1])
+    rng = plan.rng(index, 1)
     spill = (index + np.arange(2)) * plan.spills_per_block
     number = np.arange(*spill)
     runs = plan.config.periods[plan.period].runs
-    run = np.minimum(number // plan.spills_per_run, runs.last - runs.first)
+    n_runs = runs.last - runs.first + 1
+    run = np.minimum(number * n_runs // plan.spills, n_runs - 1)
     rows = plan.config.conditions.intensity
     limits = np.array([(row.value.low, row.value.high) for row in rows])
     low, high = limits[row_of(rows, runs.first + run)].T
     return Spills(
         run_number=runs.first + run,
-        spill=number - run * plan.spills_per_run + 1,
+        spill=number + (-run * plan.spills // n_runs) + 1,
         intensity=low + (high - low) * rng.random(len(number)),
     )
 
@@ -195,7 +202,7 @@ def simulate_block(plan: Plan, index: int, spills: Spills) -> Arrays:
     dict of str to array
         All branches of the format, truth included.
     """
-    rng = np.random.default_rng([plan.seed, *plan.period.encode(), index, 2])
+    rng = plan.rng(index, 2)
     config = plan.config
     acceptance = row_at(config.conditions.hcal_acceptance, int(spills.run_number[0])).value
     context = Context(config.simulation, acceptance, plan.signal)
@@ -206,26 +213,26 @@ def simulate_block(plan: Plan, index: int, spills: Spills) -> Arrays:
         ]
     )
     n = len(truth)
-    truth = truth.take(rng.permutation(n))
+    spread = 1 + MOMENTUM_SPREAD * rng.standard_normal(n)
+    truth = take(truth, rng.permutation(n)).scaled(spread)
     cumulative = np.cumsum(spills.intensity) / spills.eot
     place, t_spill = _in_order(rng, np.searchsorted(cumulative[:-1], rng.random(n)))
     run_number, spill = spills.run_number[place], spills.spill[place]
     intensity = spills.intensity[place].astype(np.float32)
     state = resolve(config.conditions, run_number, spill, intensity)
-    arrays, triggered = observe(rng, truth, state, config.simulation)
+    arrays, kept = observe(rng, truth, state, config.simulation)
     factor = np.zeros(len(EventClass))
     for kind, value in plan.prescales().items():
         factor[kind] = value
     arrays |= {
-        "run_number": run_number,
-        "spill": spill,
-        "t_spill": t_spill,
-        "eot_spill": intensity,
-        "weight_true": factor[truth.kind],
+        "run_number": run_number[kept],
+        "spill": spill[kept],
+        "event": _count(place[kept]),
+        "t_spill": t_spill[kept],
+        "eot_spill": intensity[kept],
+        "weight_true": factor[arrays["class_true"]],
     }
-    kept = {name: array[triggered] for name, array in arrays.items()}
-    kept["event"] = _count(place[triggered])
-    return {name: kept[name].astype(kind.base, copy=False) for name, kind in _TYPES.items()}
+    return {name: arrays[name].astype(kind.base, copy=False) for name, kind in _TYPES.items()}
 
 
 def simulate(

@@ -4,14 +4,13 @@
 one muon leaves about 2.5 GeV in a module. Numbers without a reference are choices.
 """
 
-from itertools import pairwise
-
 import numpy as np
 from scipy.special import erf
 
 from na64ana.io.format import HCAL_SHAPE
 from na64ana.simulation.classes import ECAL_LENGTH, PRS_LENGTH
-from na64ana.simulation.ecal import cell_times, smear
+from na64ana.simulation.ecal import cell_times
+from na64ana.simulation.noise import draw_noise
 from na64ana.simulation.pileup import Crossings
 from na64ana.simulation.state import State
 from na64ana.simulation.truth import Floats, Truth
@@ -25,9 +24,12 @@ CELL = 194.0
 #: Energy that a muon loses in a module, and that the module shows for it, calibrated to hadrons
 #: [GeV]; 1.2 m of iron and 0.19 m of plastic at minimum ionisation and the rise (RPP tables).
 MUON_LOSS, MUON_SEEN = 1.9, 2.5
-#: Longitudinal profile of a hadronic shower from its first interaction: t exp(-t/beta), with its
-#: maximum at 0.8 interaction lengths.
-_BETA = 0.8
+#: Longitudinal profile of a hadronic shower from its first interaction, t exp(-t/beta): mean beta
+#: [interaction lengths] and its relative spread, and beta of the neutral pions of the first
+#: interaction; their share of the energy is beta-distributed with these two parameters.
+BETA, BETA_SPREAD, BETA_PI0, PI0_SHARE = 0.8, 0.35, 0.25, (1.5, 3.0)
+#: Scattering angle of a 1 GeV muon in a module of 70 X0, per projection [rad] (RPP, section 34.3).
+SCATTERING = 0.0136 * np.sqrt(70) * (1 + 0.038 * np.log(70))
 #: Lateral profile: weights and widths [mm] of two Gaussians.
 _LATERAL = ((0.75, 50.0), (0.25, 160.0))
 #: Share of such a shower that the cells hold on average.
@@ -64,17 +66,17 @@ def measure(
     e_cell, t_cell : array (n, 4, 3, 3)
         In GeV, and in ns after the master time; both 0 under threshold.
     e_true : array (n,)
-        Energy of the event in modules 0 to 2, without the halo [GeV].
+        Mean energy that the event shows in modules 0 to 2, without the halo [GeV].
     """
+    e_true = modules.sum(axis=1)
     cells = np.zeros((len(truth), *HCAL_SHAPE), np.float32)
-    made = np.flatnonzero(modules.sum(axis=1))
-    cells[made, :_ON_BEAM] = modules[made][:, :, None, None] * lateral_fractions(rng, len(made))
-    add_muons(rng, cells, truth.e_muon, truth.slope_muon, state.hcal_distance)
-    e_true: Floats = cells.sum(axis=(1, 2, 3))
-    # What hits module 3 at zero degrees is spread over it like any hadron.
+    made = np.flatnonzero(e_true)
+    seen = fluctuate(rng, modules[made])[:, :, None, None]
+    cells[made, :_ON_BEAM] = seen * lateral_fractions(rng, len(made))
+    e_true += add_muons(rng, cells, truth.e_muon, truth.slope_muon, state.hcal_distance)
     straight = np.flatnonzero(truth.e_zero_degree)
-    energy = truth.e_zero_degree[straight][:, None, None]
-    cells[straight, _ON_BEAM] = energy * lateral_fractions(rng, len(straight))[:, 0]
+    seen = fluctuate(rng, truth.e_zero_degree[straight])[:, None, None]
+    cells[straight, _ON_BEAM] = seen * lateral_fractions(rng, len(straight))[:, 0]
 
     n = len(halo.event)
     crossed = (
@@ -85,23 +87,33 @@ def measure(
     seen = MUON_SEEN * muon_fluctuation(rng, n * _ON_BEAM)
     np.add.at(cells, crossed, seen)
     late = np.repeat(halo.time, _ON_BEAM) * seen / cells[crossed]
-    respond(rng, cells, state.threshold_hcal_cell)
+    cells += np.float32(NOISE) * draw_noise(rng, cells.size).reshape(cells.shape)
+    np.copyto(cells, 0, where=cells < state.threshold_hcal_cell[:, None, None, None])
     times = cell_times(rng, cells, TIME_STOCHASTIC, TIME_CONSTANT)
-    times[crossed] += late * (cells[crossed] > 0)
+    np.add.at(times, crossed, late * (cells[crossed] > 0))
     return cells, times, e_true
 
 
-def contained(depth: Floats) -> Floats:
-    """Return the share of a hadronic shower within `depth` [interaction lengths] of its start."""
-    t = np.maximum(depth, 0) / np.float32(_BETA)
+def fluctuate(rng: np.random.Generator, energy: Floats) -> Floats:
+    """Return measured energies of hadronic showers [GeV]: sigma^2 = 0.36 GeV E, never negative."""
+    unit = STOCHASTIC**2
+    return (unit * rng.standard_gamma(energy / unit)).astype(np.float32)
+
+
+def contained(depth: Floats, beta: Floats | float) -> Floats:
+    """Return the share of a shower within `depth` [interaction lengths] of its start."""
+    t = np.maximum(depth, 0) / beta
     return np.asarray(1 - (1 + t) * np.exp(-t), np.float32)
 
 
-def split_hadrons(e_hadron: Floats, depth: Floats) -> tuple[Floats, Floats, Floats]:
+def split_hadrons(
+    rng: np.random.Generator, e_hadron: Floats, depth: Floats
+) -> tuple[Floats, Floats, Floats]:
     """Share the energy of hadrons between PRS, the rest of the ECAL, and HCAL modules 0 to 2.
 
     Parameters
     ----------
+    rng : numpy.random.Generator
     e_hadron, depth : array (n, k)
         Energy [GeV], and depth of the first interaction [interaction lengths] from the front of
         the ECAL. What lies behind module 2 is lost: punch-through.
@@ -111,11 +123,19 @@ def split_hadrons(e_hadron: Floats, depth: Floats) -> tuple[Floats, Floats, Floa
     e_prs, e_main : array (n,)
     e_modules : array (n, 3)
     """
-    ends = (PRS_LENGTH, *(ECAL_LENGTH + MODULE_LENGTH * np.arange(_ON_BEAM + 1)))
-    inside = [contained(np.float32(end) - depth) for end in ends]
-    parts = [inside[0], *(late - early for early, late in pairwise(inside))]
-    e_prs, e_main, *modules = ((e_hadron * part).sum(axis=1) for part in parts)
-    return e_prs, e_main, np.stack(modules, axis=1)
+    parts = np.zeros((len(e_hadron), 2 + _ON_BEAM), np.float32)
+    ends = (0.0, PRS_LENGTH, *(ECAL_LENGTH + MODULE_LENGTH * np.arange(_ON_BEAM + 1)))
+    event, which = np.nonzero(e_hadron)
+    n = len(event)
+    start = depth[event, which]
+    beta = BETA * np.exp(BETA_SPREAD * rng.standard_normal(n, dtype=np.float32))
+    pi0 = rng.beta(*PI0_SHARE, n).astype(np.float32)
+    inside = [
+        pi0 * contained(end - start, BETA_PI0) + (1 - pi0) * contained(end - start, beta)
+        for end in ends
+    ]
+    np.add.at(parts, event, e_hadron[event, which, None] * np.diff(inside, axis=0).T)
+    return parts[:, 0], parts[:, 1], parts[:, 2:]
 
 
 def lateral_fractions(rng: np.random.Generator, n: int) -> Floats:
@@ -136,7 +156,7 @@ def lateral_fractions(rng: np.random.Generator, n: int) -> Floats:
 
 def add_muons(
     rng: np.random.Generator, cells: Floats, energy: Floats, slope: Floats, distance: Floats
-) -> None:
+) -> Floats:
     """Add muons to the cells that they cross; a slow one stops, a steep one leaves sideways.
 
     Parameters
@@ -150,26 +170,34 @@ def add_muons(
         Directions (x, y).
     distance : array (n,)
         From ECAL to HCAL [mm].
+
+    Returns
+    -------
+    array (n,)
+        Mean energy that the muons of an event show [GeV].
     """
+    mean = np.zeros(len(cells), np.float32)
     for muon in range(energy.shape[1]):
-        event = np.flatnonzero(energy[:, muon] > 0)
-        left = energy[event, muon]
+        event = np.flatnonzero(energy[:, muon])
+        left, direction = energy[event, muon], slope[event, muon]
+        x = distance[event, None] * direction
         for module in range(_ON_BEAM):
-            z = distance[event] + MODULE_DEPTH * (module + 0.5)
-            place = np.floor(z[:, None] * slope[event, muon] / CELL + 1.5).astype(np.intp)
+            x = x + direction * np.float32(MODULE_DEPTH / 2)
+            place = np.floor(x / CELL + 1.5).astype(np.intp)
             alive = (left > 0) & ((place >= 0) & (place < (_NX, _NY))).all(axis=1)
             event, left, place = event[alive], left[alive], place[alive]
-            seen = MUON_SEEN * np.minimum(left / MUON_LOSS, 1.0) * muon_fluctuation(rng, len(event))
+            shown = MUON_SEEN * np.minimum(left / np.float32(MUON_LOSS), 1)
+            mean[event] += shown
+            seen = shown * muon_fluctuation(rng, len(event))
             cells[event, module, place[:, 0], place[:, 1]] += seen
-            left = left - MUON_LOSS
+            kick = rng.standard_normal((len(event), 2), dtype=np.float32)
+            kick *= np.float32(SCATTERING) / np.maximum(left, 1)[:, None]
+            direction, left = direction[alive] + kick, left - np.float32(MUON_LOSS)
+            x = x[alive] + direction * np.float32(MODULE_DEPTH / 2)
+    return mean
 
 
 def muon_fluctuation(rng: np.random.Generator, n: int) -> Floats:
-    """Return energies of muons in a module relative to the mean one."""
-    return rng.gamma(25.0, 1 / 25.0, n).astype(np.float32)
-
-
-def respond(rng: np.random.Generator, cells: Floats, threshold: Floats) -> None:
-    """Add resolution and noise to cells ``(n, 4, 3, 3)``, and empty those under threshold."""
-    smear(rng, cells, STOCHASTIC, NOISE)
-    np.copyto(cells, 0, where=cells < threshold[:, None, None, None])
+    """Return energies of muons in a module relative to the mean one: 15 %, and a Landau tail."""
+    tail = 0.1 * rng.standard_exponential(n, dtype=np.float32)
+    return 0.9 + tail + np.float32(0.12) * rng.standard_normal(n, dtype=np.float32)

@@ -14,6 +14,7 @@ from scipy.integrate import quad
 from scipy.special import kv
 
 from na64ana.constants import ALPHA, BEAM_ENERGY, M_E
+from na64ana.simulation.pileup import Crossings
 from na64ana.simulation.truth import Floats
 
 #: Field times length of the two magnets [T m] (PRL 131 (2023) 161801), and their length [m]
@@ -73,7 +74,7 @@ def _spectrum() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
 
 
 def draw_modules(
-    rng: np.random.Generator, radiates: npt.NDArray[np.bool_]
+    rng: np.random.Generator, radiates: npt.NDArray[np.bool_], electrons: Crossings
 ) -> tuple[Floats, Floats]:
     """Draw energies and times of the modules.
 
@@ -82,29 +83,42 @@ def draw_modules(
     rng : numpy.random.Generator
     radiates : array (n,)
         True for electrons. Others radiate less than a keV and are seen by knock-on electrons only.
+    electrons : Crossings
+        Other electrons near in time.
 
     Returns
     -------
     energy, time : array (n, 3)
         In GeV, and in ns after the trigger; both 0 below threshold.
     """
-    n = len(radiates)
-    mean, critical = photons_and_critical_energy(M_E)
-    number = rng.poisson(MODULE_ACCEPTANCE * mean, (n, _N_MODULES)) * radiates[:, None]
-    end = np.cumsum(number)
-    step = rng.integers(2**16, size=end[-1] if n else 0, dtype=np.uint16)
-    total = np.concatenate([[0.0], np.cumsum(_quantiles()[step], dtype=np.float64)])
-    energy = CONTAINED * critical * np.diff(total[end], prepend=0.0).reshape(n, _N_MODULES)
-
+    energy = _radiation(rng, len(radiates)) * radiates[:, None]
     others = np.flatnonzero(~radiates)
-    u = rng.random(len(others))
-    low, high = KNOCK_ON_ENERGY
-    knocked = low * (high / low) ** rng.random((len(others), _N_MODULES))
-    one = np.eye(_N_MODULES)[rng.integers(_N_MODULES, size=len(others))]
-    hit = np.where((u < KNOCK_ON_ALL)[:, None], 1.0, one * (u < KNOCK_ON_ONE)[:, None])
-    energy[others] = knocked * hit
+    energy[others] = _knock_on(rng, len(others))
+    late = np.zeros_like(energy)
+    extra = _radiation(rng, len(electrons.event))
+    np.add.at(energy, electrons.event, extra)
+    np.add.at(late, electrons.event, extra * electrons.time[:, None])
+    late /= np.maximum(energy, THRESHOLD)
 
     energy += STOCHASTIC * np.sqrt(np.maximum(energy, 0)) * rng.standard_normal(energy.shape)
+    time = late + TIME_RESOLUTION * rng.standard_normal(energy.shape)
     seen = energy > THRESHOLD
-    time = TIME_RESOLUTION * rng.standard_normal(energy.shape) * seen
-    return (energy * seen).astype(np.float32), time.astype(np.float32)
+    return np.where(seen, energy, 0).astype(np.float32), np.where(seen, time, 0).astype(np.float32)
+
+
+def _radiation(rng: np.random.Generator, n: int) -> npt.NDArray[np.float64]:
+    """Return the energies ``(n, 3)`` [GeV] that electrons of the beam radiate into the modules."""
+    mean, critical = photons_and_critical_energy(M_E)
+    end = np.cumsum(rng.poisson(MODULE_ACCEPTANCE * mean, (n, _N_MODULES)))
+    step = rng.integers(2**16, size=end[-1] if n else 0, dtype=np.uint16)
+    total = np.concatenate([[0.0], np.cumsum(_quantiles()[step], dtype=np.float64)])
+    return CONTAINED * critical * np.diff(total[end], prepend=0.0).reshape(n, _N_MODULES)
+
+
+def _knock_on(rng: np.random.Generator, n: int) -> npt.NDArray[np.float64]:
+    """Return the energies ``(n, 3)`` [GeV] of electrons that other particles knock out."""
+    u = rng.random(n)[:, None]
+    low, high = KNOCK_ON_ENERGY
+    energy = low * (high / low) ** rng.random((n, _N_MODULES))
+    one = np.arange(_N_MODULES) == rng.integers(_N_MODULES, size=n)[:, None]
+    return np.asarray(energy * ((u < KNOCK_ON_ALL) | (one & (u < KNOCK_ON_ONE))))

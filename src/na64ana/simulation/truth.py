@@ -1,14 +1,18 @@
 """What is in an event before the detector sees it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from na64ana.io.format import EventClass
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Columns = TypeVar("Columns", bound="DataclassInstance")
 Floats = npt.NDArray[np.float32]
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -70,11 +74,16 @@ class Truth:
     def __len__(self) -> int:
         return len(self.kind)
 
-    def take(self, order: npt.NDArray[np.intp]) -> "Truth":
-        """Return the events in another order."""
-        return Truth(**{field.name: getattr(self, field.name)[order] for field in fields(self)})
+    def scaled(self, factor: npt.NDArray[np.float64]) -> "Truth":
+        """Return the events with all energies and momenta times a factor ``(n,)`` each."""
+        scaled = {}
+        for name in _ENERGIES:
+            array = getattr(self, name)
+            scaled[name] = (array.T * factor.astype(np.float32)).T
+        return replace(self, **scaled)
 
 
+_ENERGIES = ("p_beam", "e_em", "e_side", "e_hadron", "e_muon", "e_zero_degree", "e_missing")
 #: Shape per event and type of the attributes that are not single floats.
 _SHAPES = {
     "e_hadron": (N_HADRONS,),
@@ -83,6 +92,12 @@ _SHAPES = {
     "slope_muon": (N_MUONS, 2),
 }
 _TYPES = {"kind": np.uint8, "n_charged": np.int64}
+
+
+def take(sample: Columns, index: npt.NDArray[np.intp]) -> Columns:
+    """Return the events of a dataclass of arrays ``(n, ...)`` at the places `index`."""
+    columns = {field.name: getattr(sample, field.name)[index] for field in fields(sample)}
+    return type(sample)(**columns)
 
 
 def make_truth(kind: EventClass, n: int, **given: Any) -> Truth:

@@ -3,12 +3,13 @@
 import numpy as np
 import numpy.typing as npt
 
+from na64ana.simulation.noise import draw_noise
 from na64ana.simulation.pileup import Crossings
 from na64ana.simulation.truth import Floats
 
-#: Energy that a particle leaves in a PMT, the spread of it, and the noise [GeV] (spread, noise and
-#: the time resolution [ns] are choices).
-MIP, SPREAD, NOISE, TIME_RESOLUTION = 10e-3, 0.18, 0.3e-3, 1.0
+#: Energy [GeV] that a particle leaves in a PMT; its relative spread, and that of a PMT; noise [GeV]
+#: and time resolution [ns] (all but the first are choices).
+MIP, SPREAD, PMT_SPREAD, NOISE, TIME_RESOLUTION = 10e-3, 0.18, 0.05, 0.3e-3, 1.0
 #: Least energy [GeV] for which a PMT has a time (choice).
 THRESHOLD = 1e-3
 #: The panels cover this share of the halo that the HCAL sees (choice).
@@ -38,13 +39,16 @@ def measure(
     halo = halo.take(rng.random(len(halo.event)) < HALO_SHARE)
     panel = rng.integers(_N_PANELS, size=len(halo.event))
     np.add.at(particles, (halo.event, panel), 1.0)
-    late[halo.event, panel] = halo.time / particles[halo.event, panel]
+    np.add.at(late, (halo.event, panel), halo.time / particles[halo.event, panel])
 
-    energy = np.repeat(MIP * particles, 2, axis=1).astype(np.float32)
-    lit = energy > 0
-    energy[lit] *= rng.gamma(SPREAD**-2, SPREAD**2, int(lit.sum())).astype(np.float32)
-    energy += np.float32(NOISE) * rng.standard_normal(energy.shape, dtype=np.float32)
+    # Both PMTs see the light of the same particles, each with its own statistics.
+    deposit = np.zeros_like(particles)
+    lit = particles > 0
+    deposit[lit] = MIP * SPREAD**2 * rng.standard_gamma(particles[lit] / SPREAD**2)
+    energy = np.repeat(deposit, 2, axis=1).astype(np.float32)
+    energy *= 1 + np.float32(PMT_SPREAD) * draw_noise(rng, energy.size).reshape(energy.shape)
+    energy += np.float32(NOISE) * draw_noise(rng, energy.size).reshape(energy.shape)
     energy = np.abs(energy)
-    times = np.float32(TIME_RESOLUTION) * rng.standard_normal(energy.shape, dtype=np.float32)
+    times = np.float32(TIME_RESOLUTION) * draw_noise(rng, energy.size).reshape(energy.shape)
     times += np.repeat(late, 2, axis=1)
-    return energy, times * (energy > THRESHOLD)
+    return energy, np.where(energy > THRESHOLD, times, 0)
