@@ -82,7 +82,7 @@ def test_the_main_job_in_an_empty_folder(run, cache):
     assert 4.0e-5 / 1.5 < float(at_20_mev["epsilon_observed_marginalised"]) < 4.0e-5 * 1.5
 
     manifest = json.loads(Path("manifest.json").read_text())
-    assert manifest["inputs"]["seed"] == 64
+    assert manifest["inputs"]["seed"] == 4
     assert manifest["box"] == "opened: simulated events"
     assert sum(p["eot"] for p in manifest["periods"].values()) == pytest.approx(9.37e11)
     for period in PERIODS:
@@ -390,6 +390,7 @@ def test_simulate_and_inspect(run):
     assert "e_hcal_cell" in out
 
 
+@pytest.mark.slow
 def test_the_same_seed_writes_the_same_events(run):
     for name, workers in (("a.root", 1), ("b.root", 2)):
         arguments = ("--period", "I", "--events", 9000, "--workers", workers, "--output", name)
@@ -430,6 +431,7 @@ def test_wrong_event_input(run, arguments, said):
     assert left(Path()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("container", ["ttree", "rntuple", "parquet"])
 def test_a_full_disk_leaves_nothing_half_written(tmp_path, container):
     """The limit on file sizes stands for a disk that is full in the middle of the writing."""

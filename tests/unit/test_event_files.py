@@ -16,6 +16,7 @@ from na64ana.io.format import (
     TRUTH_BRANCHES,
     FileMetadata,
     branch_types,
+    describe_format,
 )
 from na64ana.io.reading import open_event_file
 from na64ana.io.schema import NA64Schema
@@ -200,3 +201,10 @@ def test_metadata_that_make_no_sense(tmp_path, text, said):
 def test_a_copy_is_the_same_file(tmp_path, event_file):
     shutil.copy(event_file, tmp_path / "copy.root")
     assert open_event_file(tmp_path / "copy.root").uuid == open_event_file(event_file).uuid
+
+
+def test_the_page_of_the_format_is_up_to_date():
+    """It is made by `python -m na64ana.io.format > docs/event-format.md`."""
+    page = Path(__file__).parents[2] / "docs" / "event-format.md"
+    assert page.read_text(encoding="utf-8") == describe_format()
+    assert all(f"`{branch.name}`" in describe_format() for branch in BRANCHES)

@@ -102,7 +102,7 @@ def with_eot(config, period="V"):
     return config.model_copy(update={"periods": {**config.periods, period: changed}})
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_2022_tree_gives_the_same_tally_as_the_event_format(
     config, closed, events, file_2022, tmp_path, workers
 ):

@@ -30,11 +30,12 @@ def reference(closed_run):
     return closed_run
 
 
-@pytest.mark.parametrize("chunk_size", [997, 10_000, 1_000_000])
+@pytest.mark.parametrize("chunk_size", [7919, 50_000, 1_000_000])
 def test_the_chunk_size_changes_nothing(config, files, closed, reference, chunk_size):
     assert same(process(files, config, closed, chunk_size=chunk_size), reference)
 
 
+@pytest.mark.slow
 def test_the_number_of_workers_changes_nothing(config, files, closed, reference):
     assert same(process(files, config, closed, workers=2, chunk_size=20_000), reference)
 
@@ -126,7 +127,7 @@ def spoil_run(events):
     events["run_number"][-5:] = 7000
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -155,7 +156,7 @@ def test_a_track_that_is_nan_fails_the_cut(config, closed, tmp_path):
     assert flow["single_track"] == 0
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_file_that_breaks_while_it_is_read(config, closed, event_file, tmp_path, workers, capfd):
     path = tmp_path / "a.root"
     shutil.copy(event_file, path)

@@ -117,7 +117,7 @@ def test_large_classes_are_prescaled_and_weighted(config, sample):
             if kind in module.BEAM_PARTICLES
             else config.simulation.max_events
         )
-        assert plan.rates()[kind] * plan.eot <= most
+        assert plan.rates()[kind] * plan.eot <= most * (1 + 1e-9)
     # Leading neutrals are not prescaled and all fire the trigger: rate times electrons on target.
     expected = config.simulation.rates["IV-V"].leading_neutral * metadata.eot
     found = (events["class_true"] == EventClass.LEADING_NEUTRAL).sum()

@@ -17,6 +17,7 @@ def cache(monkeypatch, tmp_path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_simulated_files_are_made_once(config, cache):
     first = simulated_files(config, seed=1, progress=silent)
     assert list(first) == list(config.periods)
@@ -28,6 +29,7 @@ def test_simulated_files_are_made_once(config, cache):
     assert len(list(cache.iterdir())) == 10
 
 
+@pytest.mark.slow
 def test_a_broken_or_foreign_file_in_the_cache_is_made_again(config, cache):
     paths = simulated_files(config, seed=1, progress=silent)
     (broken,), (foreign,) = paths["IV"], paths["I"]

@@ -79,6 +79,7 @@ def limits(  # noqa: PLR0913 - an argument per option
     from na64ana.cli.tables import print_result  # noqa: PLC0415
     from na64ana.config import load_config  # noqa: PLC0415
     from na64ana.io.atomic import atomic_files  # noqa: PLC0415
+    from na64ana.processing.processors import load_processor  # noqa: PLC0415
     from na64ana.workflow.events import cache_folder, listed_files, simulated_files  # noqa: PLC0415
     from na64ana.workflow.limits import limits_from_events, limits_from_published  # noqa: PLC0415
     from na64ana.workflow.outputs import output_names, write_outputs  # noqa: PLC0415
@@ -102,6 +103,8 @@ def limits(  # noqa: PLR0913 - an argument per option
             extra: dict[str, tuple[Path, ...]] = {}
             for period, path in event_files:
                 extra[period] = (*extra.get(period, ()), path)
+            if processor is not None:  # a mistake in it shows before anything long begins
+                load_processor(processor, config, blinded=True)
             paths = listed_files(config, extra)
             if not paths:
                 click.echo(f"no event files given: simulating into {cache_folder()}", err=True)

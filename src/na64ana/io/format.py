@@ -108,22 +108,25 @@ TRUTH_BRANCHES = (
 class FileMetadata(BaseModel):
     """What an event file says of itself.
 
-    `eot` are the electrons on target that the file stands for, `entries` the events that its
-    writer put in, `prescale` the prescale factor by class name. Simulated files carry the seed
-    and the lineage of the configuration and code that made them. Types are strict: a file must
-    not count as simulated by a word that happens to be true.
+    Types are strict: a file must not count as simulated by a word that happens to be true.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
-    period: str
-    eot: float = Field(gt=0, allow_inf_nan=False)
-    entries: int = Field(ge=0)
-    format_version: int = FORMAT_VERSION
-    simulated: bool = False
-    seed: int | None = None
-    lineage: str = ""
-    prescale: dict[str, int] = Field(default_factory=dict)
+    period: str = Field(description="run period, I to V")
+    eot: float = Field(
+        gt=0, allow_inf_nan=False, description="electrons on target that the file stands for"
+    )
+    entries: int = Field(ge=0, description="events that the writer put in")
+    format_version: int = Field(default=FORMAT_VERSION, description="version of this format")
+    simulated: bool = Field(default=False, description="whether the events are simulated")
+    seed: int | None = Field(default=None, description="seed of the simulation")
+    lineage: str = Field(
+        default="", description="sha256 of all that decides what a simulated file holds"
+    )
+    prescale: dict[str, int] = Field(
+        default_factory=dict, description="events that each stands for, by class"
+    )
 
     def to_json(self) -> str:
         """Return the metadata as JSON text."""
@@ -151,3 +154,50 @@ def branch_types(*, truth: bool) -> dict[str, np.dtype[Any]]:
     """Return the numpy type of each branch, as uproot takes it for a new TTree."""
     branches = BRANCHES + TRUTH_BRANCHES if truth else BRANCHES
     return {branch.name: np.dtype((branch.dtype, branch.shape)) for branch in branches}
+
+
+_INTRODUCTION = """# The event format
+
+Version {version}. A TTree `{tree}` of flat branches with LZ4 compression in baskets of 50,000
+events, and beside it a text `{metadata}` in JSON. RNTuple and Parquet files have the same columns;
+na64ana analyses TTrees. This page is made from the code:
+`python -m na64ana.io.format > docs/event-format.md`.
+
+Cells under threshold have energy 0 and time 0. Floats are rounded to 10 bits of mantissa (0.05 %).
+"""
+
+
+def describe_format() -> str:
+    """Return the event format as Markdown; docs/event-format.md is this text."""
+    kinds = {
+        "u": "unsigned integer",
+        "f": "float",
+    }
+    lines = _INTRODUCTION.format(version=FORMAT_VERSION, tree=TREE, metadata=METADATA).split("\n")
+    for title, branches in (("Measured", BRANCHES), ("Truth, in simulated files", TRUTH_BRANCHES)):
+        lines += [f"## {title}", "", "| branch | type | per event | unit | meaning |"]
+        lines += ["|---|---|---|---|---|"]
+        for branch in branches:
+            bits = 8 * int(branch.dtype[1])
+            per_event = "1" if not branch.shape else str(branch.length)
+            lines.append(
+                f"| `{branch.name}` | {bits} bit {kinds[branch.dtype[0]]} | {per_event} "
+                f"| {branch.unit} | {branch.meaning} |"
+            )
+        lines.append("")
+    lines += ["## Values", "", "| branch | value | |", "|---|---|---|"]
+    lines += [f"| `trigger` | {bit.value} | {_name(bit)} |" for bit in TriggerBit]
+    lines += [f"| `class_true` | {kind.value} | {_name(kind)} |" for kind in EventClass]
+    lines += ["", "## Metadata", "", "| key | type | meaning |", "|---|---|---|"]
+    for name, field in FileMetadata.model_fields.items():
+        kind = str(getattr(field.annotation, "__name__", field.annotation))
+        lines.append(f"| `{name}` | {kind.replace('|', 'or')} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def _name(member: IntEnum | IntFlag) -> str:
+    return str(member.name).lower().replace("_", " ")
+
+
+if __name__ == "__main__":
+    print(describe_format(), end="")  # noqa: T201 - this is the command that writes the page

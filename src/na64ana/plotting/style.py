@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 #: Okabe and Ito's palette, distinguishable with any colour vision.
 BLUE, ORANGE, BLACK = "#0072B2", "#D55E00", "#000000"
+PALETTE = (BLUE, ORANGE, "#009E73", BLACK, "#CC79A7", "#56B4E9", "#E69F00", "#F0E442")
 #: Inner and outer band of expected limits.
 INNER_BAND, OUTER_BAND = "#8FB8DE", "#D3E2F2"
 

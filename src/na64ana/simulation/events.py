@@ -46,6 +46,8 @@ MOMENTUM_SPREAD = 0.01
 LEAST_BYTES = 100
 #: Expected events of a block before the trigger: its arrays fit into the caches of a core.
 BLOCK_EVENTS = 4096
+#: Blocks that workers may be ahead of the writer, so that they go on while it fills a basket.
+AHEAD = 16
 #: Most events of a class that are simulated per spill; more are prescaled.
 MAX_PER_SPILL = 1000
 
@@ -123,8 +125,9 @@ class Plan:
         return math.ceil(self.eot / self.mean_intensity)
 
     def rng(self, *key: int) -> np.random.Generator:
-        """Return a random stream of its own for each key."""
-        sequence = np.random.SeedSequence(self.seed, spawn_key=(*self.period.encode(), *key))
+        """Return a random stream of its own for each key, period and mix of classes."""
+        mix = sum(1 << kind for kind in self.classes)
+        sequence = np.random.SeedSequence(self.seed, spawn_key=(*self.period.encode(), mix, *key))
         return np.random.default_rng(sequence)
 
     def lineage(self, events: int | None = None) -> str:
@@ -292,7 +295,7 @@ def _make_blocks(
         waiting: deque[tuple[Spills, Future[Arrays]]] = deque()
         try:
             while True:
-                for index, spills in itertools.islice(tasks, 2 * workers - len(waiting)):
+                for index, spills in itertools.islice(tasks, workers + AHEAD - len(waiting)):
                     waiting.append((spills, pool.submit(simulate_block, plan, index, spills)))
                 if not waiting:
                     return
