@@ -15,7 +15,9 @@ import uproot
 from na64ana.config import load_config
 from na64ana.io.format import BRANCHES, TREE, TRUTH_BRANCHES, branch_types
 from na64ana.io.writing import BASKET_SIZE, write_events
-from na64ana.simulation.events import Plan, draw_spills, make_events, simulate, simulate_block
+from na64ana.simulation.block import simulate_block
+from na64ana.simulation.events import make_events, simulate
+from na64ana.simulation.plan import Plan, draw_spills
 
 #: Values that are drawn for an event: one per stored number.
 VALUES = sum(branch.length for branch in BRANCHES + TRUTH_BRANCHES)

@@ -7,7 +7,8 @@ import pytest
 from na64ana.config import Config, load_config
 from na64ana.processing.processors import TallyProcessor, load_processor, processor_path
 from na64ana.processing.run import ProcessedRun, open_files, process
-from na64ana.simulation.events import Plan, write_simulated_file
+from na64ana.simulation.events import write_simulated_file
+from na64ana.simulation.plan import Plan
 from na64ana.workflow.events import Paths
 from na64ana.workflow.limits import LimitsResult, limits_from_events, limits_from_published
 

@@ -20,7 +20,8 @@ from na64ana.plotting.style import figure
 from na64ana.processing.processors import load_processor, processor_path
 from na64ana.signal.yields import sample_signal
 from na64ana.simulation.classes import Signal
-from na64ana.simulation.events import Plan, make_events
+from na64ana.simulation.events import make_events
+from na64ana.simulation.plan import Plan
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 PERIOD, MASS = "V", 0.02

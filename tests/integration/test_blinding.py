@@ -10,7 +10,8 @@ from na64ana.io.format import EventClass
 from na64ana.io.writing import write_events
 from na64ana.processing.run import open_files, process
 from na64ana.simulation.classes import Signal
-from na64ana.simulation.events import Plan, make_events
+from na64ana.simulation.events import make_events
+from na64ana.simulation.plan import Plan
 from na64ana.tally.tally import Tally
 
 #: Energies that no other event has, planted in the box.

@@ -10,8 +10,9 @@ from na64ana.io.format import EventClass
 from na64ana.signal.yields import sample_signal
 from na64ana.simulation import ecal, srd
 from na64ana.simulation.classes import Signal
-from na64ana.simulation.events import Plan, make_events
+from na64ana.simulation.events import make_events
 from na64ana.simulation.pileup import Crossings
+from na64ana.simulation.plan import Plan
 
 #: Mass of the charged pion [GeV] (RPP 2024).
 M_PI = 0.13957

@@ -13,7 +13,8 @@ from na64ana.io.maps import BranchMap, find_map, load_map, shipped_maps
 from na64ana.io.reading import ForeignFile, open_foreign_file
 from na64ana.io.writing import write_events
 from na64ana.processing.run import open_files, process
-from na64ana.simulation.events import Plan, make_events
+from na64ana.simulation.events import make_events
+from na64ana.simulation.plan import Plan
 from na64ana.workflow.events import listed_files
 
 N = 3000

@@ -11,7 +11,8 @@ from na64ana.io.reading import open_event_file
 from na64ana.io.writing import write_events
 from na64ana.processing.processors import load_processor
 from na64ana.processing.run import ProcessedRun, open_files, process
-from na64ana.simulation.events import Plan, make_events, write_simulated_file
+from na64ana.simulation.events import make_events, write_simulated_file
+from na64ana.simulation.plan import Plan
 from na64ana.workflow.limits import limits_from_events
 
 

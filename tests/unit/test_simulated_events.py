@@ -8,9 +8,10 @@ from na64ana.cli.simulate import CLASSES
 from na64ana.errors import ConfigError, OutputError
 from na64ana.io.format import BRANCHES, TRUTH_BRANCHES, EventClass, TriggerBit
 from na64ana.io.reading import open_event_file
-from na64ana.simulation import events as module
+from na64ana.simulation import plan as module
 from na64ana.simulation.classes import Signal
-from na64ana.simulation.events import Plan, make_events, simulate, write_simulated_file
+from na64ana.simulation.events import make_events, simulate, write_simulated_file
+from na64ana.simulation.plan import Plan
 
 
 def signal_of(energy: float, expected: float) -> Signal:

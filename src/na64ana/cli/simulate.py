@@ -103,7 +103,8 @@ def simulate(  # noqa: PLR0913 - an argument per option
     from na64ana.errors import ConfigError  # noqa: PLC0415
     from na64ana.io.format import EventClass  # noqa: PLC0415
     from na64ana.simulation.classes import Signal  # noqa: PLC0415
-    from na64ana.simulation.events import Plan, write_simulated_file  # noqa: PLC0415
+    from na64ana.simulation.events import write_simulated_file  # noqa: PLC0415
+    from na64ana.simulation.plan import Plan  # noqa: PLC0415
 
     config = load_config(config_path)
     if period not in config.periods:

@@ -23,7 +23,8 @@ def print_result(result: LimitsResult, console: Console) -> None:
     if result.events is not None:
         console.print(_cut_flow(result.events.blinded))
         for period, factors in result.events.blinded.prescales().items():
-            text = ", ".join(f"{name} by {factor}" for name, factor in factors.items())
+            names = [f"{name} by {n}" for name, n in factors.items() if "beam" not in name]
+            text = ", ".join([*names, "particles of the beam"])
             console.print(f"  period {period}: prescaled {text}", style="dim")
     console.print(_background(result))
     console.print(_limits(result))

@@ -11,7 +11,8 @@ from na64ana.config.models import FileEntry
 from na64ana.errors import ConfigError, DataError
 from na64ana.io.maps import find_map
 from na64ana.io.reading import ForeignFile, open_event_file
-from na64ana.simulation.events import Plan, write_simulated_file
+from na64ana.simulation.events import write_simulated_file
+from na64ana.simulation.plan import Plan
 from na64ana.workflow.progress import Progress
 
 Paths = dict[str, tuple[Path | ForeignFile, ...]]
