@@ -126,7 +126,8 @@ def test_a_2022_tree_gives_the_same_tally_as_the_event_format(
 
 def test_units_and_shapes_are_converted(config, events, file_2022):
     found = {branch.name: branch for branch in inspect_file(file_2022, config).branches}
-    for name in ("e_srd_module", "theta_in", "e_ecal", "e_prs", "e_ecal_cell", "e_hcal_module"):
+    derived = ("impact_cell", "r_ecal", "r_hcal", "e_hcal_module")
+    for name in ("e_srd_module", "theta_in", "e_ecal", "e_prs", "e_ecal_cell", *derived):
         assert found[name].high == pytest.approx(events[name].max(), rel=1e-5)
         assert found[name].first[1] == pytest.approx(events[name][1], rel=1e-5)
     for name in ("t_ecal_cell", "t_srd_module", "t_hcal_cell", "t_veto_pmt"):
@@ -146,8 +147,6 @@ def test_the_layout_is_recognised(config, file_2018, file_2022):
         "chi2_track",
         "n_mm",
         "n_gem",
-        "r_ecal",
-        "r_hcal",
     }
     old = inspect_file(file_2018, config)
     assert old.layout == "na64_2018"

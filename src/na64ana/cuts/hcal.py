@@ -5,25 +5,12 @@ import numpy.typing as npt
 
 from na64ana.config.selection import Block, HcalQuiet
 from na64ana.cuts.cut import Columns, Cut, Mask
-
-#: HCAL modules in the veto; module 3 stands at zero degrees (PRL 131 (2023) 161801).
-VETO_MODULES = slice(0, 3)
+from na64ana.io.derived import ON_BEAM
 
 
 def compute_e_hcal(e_hcal_module: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Return the energy [GeV] ``(n,)`` of HCAL modules 0 to 2, from all modules ``(n, 4)``."""
-    return np.asarray(e_hcal_module[:, VETO_MODULES].sum(axis=1))
-
-
-def compute_r_hcal(cells: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return the share ``(n,)`` of the energy of modules 0 to 2 outside their central cells.
-
-    `cells` ``(n, 4, 3, 3)`` [GeV]; events without energy have 0.
-    """
-    modules = cells[:, VETO_MODULES]
-    total = modules.sum(axis=(1, 2, 3))
-    outside = total - modules[:, :, 1, 1].sum(axis=1)
-    return np.asarray(outside / np.where(total > 0, total, 1))
+    return np.asarray(e_hcal_module[:, ON_BEAM].sum(axis=1))
 
 
 def hcal_quiet(parameters: HcalQuiet) -> Cut:

@@ -77,6 +77,7 @@ BRANCHES = (
     Branch("t_ecal_cell", "f4", _ECAL, "ns", "time of the ECAL cells after the master time"),
     Branch("e_prs", "f4", 1, "GeV", "energy in the preshower, the first 4 X0 of the ECAL"),
     Branch("e_ecal", "f4", 1, "GeV", "energy in the whole ECAL, preshower included"),
+    Branch("impact_cell", "u1", 1, "", "ECAL cell with the largest energy, 6 x + y"),
     Branch("r_ecal", "f4", 1, "", "ECAL energy outside 3x3 cells around the largest, over total"),
     Branch("chi2_shower", "f4", 1, "", "chi2 per degree of freedom against the mean e- shower"),
     Branch("e_veto_pmt", "f4", 6, "GeV", "energy seen by the VETO PMTs, two per panel"),

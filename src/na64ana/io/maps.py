@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from na64ana.config.selection import Block
 from na64ana.config.yaml_file import load_model
 from na64ana.errors import ConfigError
+from na64ana.io.derived import compute_impact_cell, compute_r_ecal, compute_r_hcal
 from na64ana.io.format import BRANCHES, ECAL_SHAPE, HCAL_SHAPE, Branch, TriggerBit
 from na64ana.units import UNITS
 
@@ -43,6 +44,19 @@ def _columns(value: object) -> object:
     return value
 
 
+Part = Literal["all", "sum", "first", "each", "zero", "largest", "outside_3x3", "outside_centre"]
+#: What is taken of a foreign array ``(n, ...)``, beside all of it.
+_PARTS: dict[str, Callable[[Array], Array]] = {
+    "sum": lambda array: array.reshape(len(array), -1).sum(axis=1),
+    "first": lambda array: array[:, 0].reshape(len(array), -1).sum(axis=1),
+    "each": lambda array: array.reshape(*array.shape[:2], -1).sum(axis=2),
+    "zero": lambda array: array[:, 0],
+    "largest": compute_impact_cell,
+    "outside_3x3": compute_r_ecal,
+    "outside_centre": compute_r_hcal,
+}
+
+
 class Rule(Block):
     """How one internal branch is made.
 
@@ -55,7 +69,8 @@ class Rule(Block):
     part : str
         What is taken of a foreign array: ``all`` of it as it is, its ``sum``, the sum of its
         ``first`` index (the PRS of the ECAL), the sums by ``each`` first index (the modules of the
-        HCAL), or its element ``zero``.
+        HCAL), its element ``zero``; of the cells of the ECAL the ``largest``, or the share
+        ``outside_3x3``, and of those of the HCAL the share ``outside_centre``.
     shape : tuple of int or None
         Shape per event that the foreign array must have. Without it a list must be as long as the
         internal one, or longer; then its first elements count.
@@ -75,7 +90,7 @@ class Rule(Block):
         alias="from", default=()
     )
     combine: Literal["sum", "max"] = "sum"
-    part: Literal["all", "sum", "first", "each", "zero"] = "all"
+    part: Part = "all"
     shape: tuple[int, ...] | None = None
     unit: str = ""
     relative_to: str | None = None
@@ -225,7 +240,8 @@ class Conversion:
     def _column(self, group: tuple[str, ...], read: Callable[[str], Array], n: int) -> Array:
         if not group:
             return np.full(n, self.rule.fill)
-        parts = [_take(np.asarray(read(name)), self.rule.part) for name in group]
+        take = _PARTS.get(self.rule.part, np.asarray)
+        parts: list[Array] = [take(np.asarray(read(name))) for name in group]
         if len(parts) == 1:
             return parts[0]
         return np.asarray((np.sum if self.rule.combine == "sum" else np.max)(parts, axis=0))
@@ -236,19 +252,6 @@ def convert(
 ) -> npt.NDArray[Any]:
     """Return the internal branch `name` of `n` events; `read` gives foreign arrays by name."""
     return Conversion(_BY_NAME[name], branch_map.branches[name])(read, n)
-
-
-def _take(array: Array, part: str) -> Array:
-    n = len(array)
-    if part == "sum":
-        return np.asarray(array.reshape(n, -1).sum(axis=1))
-    if part == "first":
-        return np.asarray(array[:, 0].reshape(n, -1).sum(axis=1))
-    if part == "each":
-        return np.asarray(array.reshape(n, array.shape[1], -1).sum(axis=2))
-    if part == "zero":
-        return np.asarray(array[:, 0])
-    return array
 
 
 def _pad(array: Array, shape: tuple[int, ...]) -> Array:

@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 
 from na64ana.config.models import Simulation
-from na64ana.cuts.hcal import compute_r_hcal
-from na64ana.cuts.shower import compute_shape
+from na64ana.cuts.shower import compute_chi2_shower
+from na64ana.io.derived import compute_impact_cell, compute_r_ecal, compute_r_hcal
 from na64ana.io.format import EventClass, TriggerBit
 from na64ana.simulation import ecal, hcal, srd, tracker, veto
 from na64ana.simulation.pileup import Pileup, draw_pileup
@@ -64,15 +64,16 @@ def observe(
     physics = (e_prs > state.e_prs_min) & (online < state.e_ecal_max)
     beam = truth.kind == EventClass.BEAM_ELECTRON
     kept = np.flatnonzero(physics | beam)
-    r_ecal, chi2_shower = compute_shape(e_cell[kept], shower_template())
+    e_cell, t_cell = e_cell[kept], t_cell[kept]
     arrays: Arrays = {
         "trigger": (TriggerBit.PHYSICS * physics + TriggerBit.BEAM * beam)[kept],
-        "e_ecal_cell": e_cell.reshape(n, -1)[kept],
-        "t_ecal_cell": t_cell.reshape(n, -1)[kept],
+        "e_ecal_cell": e_cell.reshape(len(kept), -1),
+        "t_ecal_cell": t_cell.reshape(len(kept), -1),
         "e_prs": e_prs[kept],
         "e_ecal": e_ecal[kept],
-        "r_ecal": r_ecal,
-        "chi2_shower": chi2_shower,
+        "impact_cell": compute_impact_cell(e_cell),
+        "r_ecal": compute_r_ecal(e_cell),
+        "chi2_shower": compute_chi2_shower(e_cell, shower_template()),
         "e_ecal_true": e_ecal_true[kept],
         "x_true": position[kept, 0],
         "y_true": position[kept, 1],

@@ -108,7 +108,13 @@ class Plan:
     def lineage(self, events: int | None = None) -> str:
         """Return the sha256 of all that decides what the file holds."""
         package = Path(__file__).parent
-        others = ("constants.py", "cuts/shower.py", "cuts/hcal.py", "io/format.py", "io/writing.py")
+        others = (
+            "constants.py",
+            "cuts/shower.py",
+            "io/derived.py",
+            "io/format.py",
+            "io/writing.py",
+        )
         config = self.config
         return lineage(
             self.period,

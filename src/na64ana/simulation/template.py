@@ -5,7 +5,8 @@ from functools import cache
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from na64ana.cuts.shower import ShowerTemplate, shower_window
+from na64ana.cuts.shower import ShowerTemplate
+from na64ana.io.derived import shower_window
 from na64ana.simulation import ecal
 
 #: Energies [GeV] of the electrons and how many of each; the cell that they hit, and the threshold
