@@ -4,18 +4,31 @@ import numpy as np
 from coffea.processor import ProcessorABC
 
 from na64ana.config import Config
+from na64ana.config.conditions import row_at
 from na64ana.cuts.cut import Columns, Cut, apply_cuts, needed_columns
-from na64ana.cuts.hcal import MissingEnergy, compute_e_hcal, hcal_quiet, missing_energy
-from na64ana.cuts.shower import shower_shape
+from na64ana.cuts.hcal import (
+    MissingEnergy,
+    compute_e_hcal,
+    hcal_quiet,
+    missing_energy,
+    zero_degree_quiet,
+)
+from na64ana.cuts.shower import BeamCell, impact_cell, shower_shape
 from na64ana.cuts.srd import srd_electron
-from na64ana.cuts.track import single_track, trigger
+from na64ana.cuts.track import (
+    CleanSpill,
+    clean_spill,
+    no_multiple_hits,
+    single_track,
+    trigger,
+)
 from na64ana.cuts.veto import veto_quiet
 from na64ana.io.schema import Events
 from na64ana.tally.regions import signal_box
 from na64ana.tally.tally import Tally, make_plane
 
 #: The planes are filled with the events left after these cuts.
-STAGES = {"srd_electron": "electron", "veto_quiet": "selected"}
+STAGES = {"srd_electron": "electron", "zero_degree_quiet": "selected"}
 
 
 class Processor(ProcessorABC):  # type: ignore[misc]  # coffea publishes no types
@@ -35,13 +48,19 @@ class Processor(ProcessorABC):  # type: ignore[misc]  # coffea publishes no type
 
     def cuts(self, period: str) -> tuple[Cut, ...]:
         """Return the cuts of a period, in order."""
-        thresholds = self.config.selection_of(period)
+        thresholds, conditions = self.config.selection_of(period), self.config.conditions
+        beam = row_at(conditions.beam_cell, self.config.periods[period].runs.first).value
+        distance = thresholds.impact_cell.distance_max
         return (
             trigger(thresholds.trigger),
+            clean_spill(CleanSpill(bad_spills=conditions.bad_spills)),
             single_track(thresholds.single_track),
+            no_multiple_hits(thresholds.no_multiple_hits),
             srd_electron(thresholds.srd_electron),
+            impact_cell(BeamCell(x=beam.x, y=beam.y, distance_max=distance)),
             shower_shape(thresholds.shower_shape),
             veto_quiet(thresholds.veto_quiet),
+            zero_degree_quiet(thresholds.zero_degree_quiet),
             hcal_quiet(thresholds.hcal_quiet),
             missing_energy(MissingEnergy(e_ecal_max=self.config.periods[period].e_ecal_max)),
         )
@@ -70,7 +89,7 @@ class Processor(ProcessorABC):  # type: ignore[misc]  # coffea publishes no type
             if name in STAGES:
                 x, y = columns["e_ecal"][passed], e_hcal[passed]
                 tally.planes[STAGES[name]] = make_plane().fill(x, y)
-            if name == "veto_quiet":
+            if name == "zero_degree_quiet":
                 regions = box.regions(x, y)
                 tally.regions = {region: int(mask.sum()) for region, mask in regions.items()}
                 tally.sideband_c = np.sort(x[regions["sideband_c"]]).tolist()

@@ -193,7 +193,7 @@ def compare(samples: dict[EventClass, Arrays], config: Config) -> None:
         for period in periods:
             events = make_events(Plan(config, period, 5))[0]
             masks = dict(apply_cuts(opened.cuts(period), events))
-            weight += float(events["weight_true"][masks["veto_quiet"]].sum(dtype=float))
+            weight += float(events["weight_true"][masks["zero_degree_quiet"]].sum(dtype=float))
         name = f"selected per EOT, {' '.join(periods)}"
         show(f"{name:42s}", f"published {number / eot:.2g}", f"{weight / eot:.2g}")
 

@@ -101,7 +101,7 @@ def test_the_main_job_in_an_empty_folder(run, cache):
     with Path("plane.csv").open() as file:
         plane = [row for row in csv.DictReader(file) if row["stage"] == "selected"]
     selected = sum(int(row["events"]) for row in plane)
-    in_range = sum(flow["veto_quiet"] for flow in manifest["cut_flow"].values())
+    in_range = sum(flow["zero_degree_quiet"] for flow in manifest["cut_flow"].values())
     assert 0.99 * in_range < selected <= in_range  # pile-up puts a few above 120 GeV
     assert not [r for r in plane if float(r["e_ecal_low_GeV"]) < 50 and r["e_hcal_low_GeV"] == "0"]
 

@@ -222,7 +222,7 @@ def test_selected_events_are_about_as_many_as_published(config, opened):
         masks = dict(
             zip(names, (m for _, m in apply_cuts(opened.cuts(period), events)), strict=True)
         )
-        selected = masks["veto_quiet"]
+        selected = masks["zero_degree_quiet"]
         assert 0.5 < weight[selected].sum() / metadata.eot / published < 2
         total = events["e_ecal"] + compute_e_hcal(events["e_hcal_module"])
         diagonal = np.abs(total - 100) < 20

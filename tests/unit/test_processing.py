@@ -53,7 +53,7 @@ def test_the_cut_flow_falls_and_ends_at_the_histograms(reference):
         counts = list(tally.cut_flow.values())
         assert counts == sorted(counts, reverse=True)
         assert all(count >= 0 for count in counts)
-        for stage, cut in (("electron", "srd_electron"), ("selected", "veto_quiet")):
+        for stage, cut in (("electron", "srd_electron"), ("selected", "zero_degree_quiet")):
             assert tally.planes[stage].sum(flow=True) == tally.cut_flow[cut]
         # every quiet event lies in sideband C, as the box is closed
         assert tally.cut_flow["hcal_quiet"] == tally.regions["sideband_c"]

@@ -130,6 +130,18 @@ class BadSpills(Block):
     reason: str
 
 
+def find_bad_spills(
+    bad_spills: Sequence[BadSpills],
+    run: npt.NDArray[np.integer],
+    spill: npt.NDArray[np.integer],
+) -> npt.NDArray[np.bool_]:
+    """Return which of the spills ``(n,)`` of the runs ``(n,)`` are listed as bad."""
+    bad = np.zeros(np.shape(run), np.bool_)
+    for entry in bad_spills:
+        bad |= (run == entry.run) & np.isin(spill, entry.spills)
+    return bad
+
+
 class Conditions(Block):
     """What changed between runs.
 
@@ -157,7 +169,4 @@ class Conditions(Block):
         self, run: npt.NDArray[np.integer], spill: npt.NDArray[np.integer]
     ) -> npt.NDArray[np.bool_]:
         """Return which spills ``(n,)`` of the runs ``(n,)`` are not to be used."""
-        bad = np.zeros(np.shape(run), np.bool_)
-        for entry in self.bad_spills:
-            bad |= (run == entry.run) & np.isin(spill, entry.spills)
-        return bad
+        return find_bad_spills(self.bad_spills, run, spill)

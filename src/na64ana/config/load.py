@@ -51,7 +51,7 @@ def _conflicts(config: Config) -> Iterator[tuple[Location, str]]:
         if not edge < upper:
             message = f"{edge:g} GeV is not below background.sideband_c_max, {upper:g} GeV"
             yield ("periods", name, "e_ecal_max"), message
-        for key in ("ecal_matrix", "hcal_acceptance"):
+        for key in ("ecal_matrix", "beam_cell", "hcal_acceptance"):
             table = getattr(config.conditions, key)
             if row_at(table, period.runs.first) != row_at(table, period.runs.last):
                 message = f"conditions.{key} changes inside the period; make it two periods"

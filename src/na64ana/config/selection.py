@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from na64ana.config.quantities import Angle, Energy, Time
+from na64ana.config.quantities import Angle, Energy, Fraction, Time
 
 
 class Block(BaseModel):
@@ -32,27 +32,44 @@ class Trigger(Block):
 
 
 class SingleTrack(Block):
-    """One incoming track: momentum [GeV], angle [rad], hits in ST3 and ST4."""
+    """One incoming track: momentum [GeV], angle [rad]."""
 
     p_track_min: Energy
     p_track_max: Energy
     theta_in_max: Angle
+
+
+class NoMultipleHits(Block):
+    """Hits in each of ST3 and ST4, behind the magnets."""
+
     n_st_max: int = Field(ge=1)
 
 
 class SrdElectron(Block):
-    """Synchrotron radiation: energy sum and per module [GeV], time [ns] around the trigger."""
+    """Synchrotron radiation: energy sum and per module [GeV], time [ns] around the trigger.
+
+    Every module must see more than `e_srd_module_min`, and at most one more than
+    `e_srd_module_max`.
+    """
 
     e_srd_min: Energy
     e_srd_max: Energy
     e_srd_module_min: Energy
+    e_srd_module_max: Energy
     t_srd_max: Time
 
 
+class ImpactCell(Block):
+    """How many cells the shower may lie from the beam cell, in x and in y."""
+
+    distance_max: int = Field(ge=0, le=5)
+
+
 class ShowerShape(Block):
-    """Shower chi2 per degree of freedom against the mean electron profile."""
+    """Chi2 against the mean electron profile, and energy outside 3x3 cells over total."""
 
     chi2_shower_max: float = Field(gt=0)
+    r_ecal_max: Fraction
 
 
 class VetoQuiet(Block):
@@ -67,12 +84,21 @@ class HcalQuiet(Block):
     e_hcal_max: Energy
 
 
+class ZeroDegreeQuiet(Block):
+    """No neutral energy [GeV] at zero degrees, in HCAL module 3."""
+
+    e_hcal_max: Energy
+
+
 class Selection(Block):
     """A complete set of cuts, in the order in which they are applied."""
 
     trigger: Trigger
     single_track: SingleTrack
+    no_multiple_hits: NoMultipleHits
     srd_electron: SrdElectron
+    impact_cell: ImpactCell
     shower_shape: ShowerShape
     veto_quiet: VetoQuiet
+    zero_degree_quiet: ZeroDegreeQuiet
     hcal_quiet: HcalQuiet

@@ -3,9 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from na64ana.config.selection import Block, HcalQuiet
+from na64ana.config.selection import Block, HcalQuiet, ZeroDegreeQuiet
 from na64ana.cuts.cut import Columns, Cut, Mask
-from na64ana.io.derived import ON_BEAM
+from na64ana.io.derived import ON_BEAM, ZERO_DEGREE
 
 
 def compute_e_hcal(e_hcal_module: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -24,6 +24,23 @@ def hcal_quiet(parameters: HcalQuiet) -> Cut:
         name="hcal_quiet",
         reason="hadronic secondaries and muons",
         source="PRL 131 (2023) 161801: signal box E_HCAL < 1 GeV",
+        columns=("e_hcal_module",),
+        keep=keep,
+        parameters=parameters,
+    )
+
+
+def zero_degree_quiet(parameters: ZeroDegreeQuiet) -> Cut:
+    """No neutral energy straight ahead of the undeflected beam."""
+
+    def keep(columns: Columns) -> Mask:
+        e_zero = columns["e_hcal_module"][:, ZERO_DEGREE]
+        return np.asarray(e_zero < np.float32(parameters.e_hcal_max))
+
+    return Cut(
+        name="zero_degree_quiet",
+        reason="neutrals of interactions upstream of the magnets",
+        source="PRL 131 (2023) 161801: zero-degree HCAL",
         columns=("e_hcal_module",),
         keep=keep,
         parameters=parameters,

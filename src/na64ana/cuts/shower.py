@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from na64ana.config.selection import ShowerShape
+from na64ana.config.selection import Block, ShowerShape
 from na64ana.cuts.cut import Columns, Cut, Mask
 from na64ana.io.derived import shower_window
+from na64ana.io.format import ECAL_SHAPE
 
 Floats = npt.NDArray[np.float32]
 
@@ -65,17 +66,44 @@ def compute_chi2_shower(cells: Floats, template: ShowerTemplate) -> Floats:
     return np.where(total > 0, np.minimum(chi2, CHI2_MAX), CHI2_MAX).astype(np.float32)
 
 
+class BeamCell(Block):
+    """The cell that the beam hits, and how far from it a shower may lie, in cells."""
+
+    x: int
+    y: int
+    distance_max: int
+
+
+def impact_cell(parameters: BeamCell) -> Cut:
+    """Shower where the beam hits the ECAL."""
+
+    def keep(columns: Columns) -> Mask:
+        x, y = np.divmod(columns["impact_cell"].astype(np.int64), ECAL_SHAPE[2])
+        away = np.maximum(np.abs(x - parameters.x), np.abs(y - parameters.y))
+        return np.asarray(away <= parameters.distance_max)
+
+    return Cut(
+        name="impact_cell",
+        reason="particles that do not belong to the beam",
+        source="shower shape by impact cell: PRL 131 (2023) 161801, criterion (iv)",
+        columns=("impact_cell",),
+        keep=keep,
+        parameters=parameters,
+    )
+
+
 def shower_shape(parameters: ShowerShape) -> Cut:
     """Longitudinal and lateral shape as of a single electron shower."""
 
     def keep(columns: Columns) -> Mask:
-        return np.asarray(columns["chi2_shower"] < np.float32(parameters.chi2_shower_max))
+        alike = columns["chi2_shower"] < np.float32(parameters.chi2_shower_max)
+        return np.asarray(alike & (columns["r_ecal"] < np.float32(parameters.r_ecal_max)))
 
     return Cut(
         name="shower_shape",
         reason="hadrons and several particles make wider or deeper showers",
         source="PRL 131 (2023) 161801, criterion (iv)",
-        columns=("chi2_shower",),
+        columns=("chi2_shower", "r_ecal"),
         keep=keep,
         parameters=parameters,
     )

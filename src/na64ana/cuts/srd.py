@@ -7,7 +7,10 @@ from na64ana.cuts.cut import Columns, Cut, Mask
 
 
 def srd_electron(parameters: SrdElectron) -> Cut:
-    """Energy sum in the window of electrons; every module over threshold and in time."""
+    """Energy sum in the window of electrons; every module over threshold and in time.
+
+    At most one module may lie above its ceiling.
+    """
 
     def keep(columns: Columns) -> Mask:
         energy = columns["e_srd_module"]
@@ -16,8 +19,9 @@ def srd_electron(parameters: SrdElectron) -> Cut:
             total < np.float32(parameters.e_srd_max)
         )
         seen = (energy > np.float32(parameters.e_srd_module_min)).all(axis=1)
+        high = (energy > np.float32(parameters.e_srd_module_max)).sum(axis=1)
         in_time = (np.abs(columns["t_srd_module"]) < np.float32(parameters.t_srd_max)).all(axis=1)
-        return np.asarray(in_window & seen & in_time)
+        return np.asarray(in_window & seen & (high <= 1) & in_time)
 
     return Cut(
         name="srd_electron",
@@ -26,4 +30,5 @@ def srd_electron(parameters: SrdElectron) -> Cut:
         columns=("e_srd_module", "t_srd_module"),
         keep=keep,
         parameters=parameters,
+        version=2,
     )

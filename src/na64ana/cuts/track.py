@@ -1,8 +1,9 @@
-"""Trigger and incoming track."""
+"""Trigger, spills and incoming track."""
 
 import numpy as np
 
-from na64ana.config.selection import SingleTrack, Trigger
+from na64ana.config.conditions import BadSpills, find_bad_spills
+from na64ana.config.selection import Block, NoMultipleHits, SingleTrack, Trigger
 from na64ana.cuts.cut import Columns, Cut, Mask
 from na64ana.io.format import TriggerBit
 
@@ -29,8 +30,31 @@ def trigger(parameters: Trigger) -> Cut:
     )
 
 
+class CleanSpill(Block):
+    """Spills that are not to be used."""
+
+    bad_spills: tuple[BadSpills, ...]
+
+
+def clean_spill(parameters: CleanSpill) -> Cut:
+    """Spills that are not to be used are left out, with their electrons on target."""
+
+    def keep(columns: Columns) -> Mask:
+        run, spill = columns["run_number"], columns["spill"]
+        return ~find_bad_spills(parameters.bad_spills, run, spill)
+
+    return Cut(
+        name="clean_spill",
+        reason="a detector was off, or the beam was bad",
+        source="logbook of the shifts: conditions.bad_spills",
+        columns=("run_number", "spill"),
+        keep=keep,
+        parameters=parameters,
+    )
+
+
 def single_track(parameters: SingleTrack) -> Cut:
-    """One track with the beam's momentum and direction, no second hit in ST3 and ST4."""
+    """One track with the beam's momentum and direction."""
 
     def keep(columns: Columns) -> Mask:
         momentum = columns["p_track"]
@@ -38,15 +62,30 @@ def single_track(parameters: SingleTrack) -> Cut:
             momentum < np.float32(parameters.p_track_max)
         )
         straight = columns["theta_in"] < np.float32(parameters.theta_in_max)
-        behind = columns["n_st"][:, BEHIND_MAGNETS]
-        alone = (columns["n_tracks"] == 1) & (behind <= parameters.n_st_max).all(axis=1)
-        return np.asarray(in_window & straight & alone)
+        return np.asarray(in_window & straight & (columns["n_tracks"] == 1))
 
     return Cut(
         name="single_track",
-        reason="no interaction upstream of the dump",
-        source="PRL 131 (2023) 161801, criteria (i), (ii), (v); UFN 191 (2021) 1361, 3.2.1",
-        columns=("p_track", "theta_in", "n_tracks", "n_st"),
+        reason="an electron of the beam, and nothing else",
+        source="PRL 131 (2023) 161801, criteria (i), (ii); UFN 191 (2021) 1361, 3.2.1",
+        columns=("p_track", "theta_in", "n_tracks"),
+        keep=keep,
+        parameters=parameters,
+        version=2,
+    )
+
+
+def no_multiple_hits(parameters: NoMultipleHits) -> Cut:
+    """No second hit in ST3 and ST4."""
+
+    def keep(columns: Columns) -> Mask:
+        return np.asarray((columns["n_st"][:, BEHIND_MAGNETS] <= parameters.n_st_max).all(axis=1))
+
+    return Cut(
+        name="no_multiple_hits",
+        reason="charged secondaries of interactions upstream of the dump",
+        source="PRL 131 (2023) 161801, criterion (v)",
+        columns=("n_st",),
         keep=keep,
         parameters=parameters,
     )

@@ -10,7 +10,7 @@ from na64ana.io.format import ECAL_SHAPE
 Floats = npt.NDArray[np.floating[Any]]
 Mask = npt.NDArray[np.bool_]
 #: HCAL modules on the deflected beam; module 3 stands at zero degrees (PRL 131 (2023) 161801).
-ON_BEAM = slice(0, 3)
+ON_BEAM, ZERO_DEGREE = slice(0, 3), 3
 
 
 def find_impact_cell(cells: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
