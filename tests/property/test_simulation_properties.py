@@ -194,9 +194,10 @@ def test_spills_are_numbered_and_in_range(config, seed, block, period):
     runs = config.periods[period].runs
     assert ((spills.run_number >= runs.first) & (spills.run_number <= runs.last)).all()
     assert (spills.spill >= 1).all()
-    number = spills.run_number * 10**7 + spills.spill
-    assert (np.diff(number) > 0).all()
     following = draw_spills(plan, block + 1)
-    assert following.run_number[0] * 10**7 + following.spill[0] > number[-1]
+    number = np.concatenate([s.run_number * 10**7 + s.spill for s in (spills, following)])
+    assert len(np.unique(number)) == len(number)
+    if (block + 2) * plan.spills_per_block <= plan.spills:
+        assert (np.diff(number) > 0).all()  # in order, until the period is full
     half = spills.up_to(spills.eot / 2)
     assert half.eot == pytest.approx(spills.eot / 2)

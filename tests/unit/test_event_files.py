@@ -123,7 +123,7 @@ def test_missing_and_empty_files(tmp_path):
     refused(tmp_path / "none.root", "no such file")
     (tmp_path / "empty.root").touch()
     refused(tmp_path / "empty.root", "is empty")
-    refused(tmp_path, "no file")
+    refused(tmp_path, "is a folder")
 
 
 def test_a_file_that_is_no_root_file(tmp_path):

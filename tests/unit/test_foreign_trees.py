@@ -10,7 +10,7 @@ from na64ana.config.shipped import shipped_path
 from na64ana.errors import ConfigError, DataError
 from na64ana.io.inspection import inspect_file
 from na64ana.io.maps import BranchMap, find_map, load_map, shipped_maps
-from na64ana.io.reading import ForeignFile, open_foreign_file
+from na64ana.io.reading import ForeignFile, open_event_file, open_foreign_file
 from na64ana.io.writing import write_events
 from na64ana.processing.run import open_files, process
 from na64ana.simulation.events import make_events
@@ -194,12 +194,57 @@ def test_bad_events_are_named(config, closed, events, tmp_path):
     arrays["spilleventtN"][20] = arrays["spilleventtN"][9]
     path = write(tmp_path / "a.root", arrays)
     problems = inspect_file(path, config).problems
-    assert "branch 'e_ecal' is NaN in 1 events" in problems
+    assert "branch 'e_ecal' is NaN, infinite or below -1 GeV in 1 events" in problems
     assert any("stands there twice" in problem for problem in problems)
     small = with_eot(config)
     files = open_files({"V": (ForeignFile(path, find_map("na64_2022"), EOT),)}, small, closed)
     with pytest.raises(DataError, match="stands there twice"):
         process(files, small, closed)
+
+
+@pytest.mark.parametrize("value", [np.inf, -9999.0])
+def test_energies_that_cannot_be_are_refused(config, closed, events, tmp_path, value):
+    """A marker such as -9999 must not become a signal event."""
+    arrays = tree_2022(events)
+    arrays["eecal1"][3] = value
+    path = write(tmp_path / "a.root", arrays)
+    assert "branch 'e_ecal' is NaN, infinite or" in inspect_file(path, config).problems[0]
+    small = with_eot(config)
+    foreign = {"V": (ForeignFile(path, find_map("na64_2022"), EOT),)}
+    with pytest.raises(DataError, match="infinite or below -1 GeV in 1 events, the first is entry"):
+        process(open_files(foreign, small, closed), small, closed)
+
+
+def test_numbers_that_do_not_fit_their_type_are_refused(config, closed, events, tmp_path):
+    small = with_eot(config)
+    for name, column in (
+        ("runN", np.full(N, -1, "i4")),
+        ("runN", np.full(N, 6100.5)),
+        ("mpStraw3X", np.full(N, 300, "i4")),
+    ):
+        path = write(tmp_path / "a.root", tree_2022(events) | {name: column})
+        with pytest.raises(DataError, match=f"made of .*{name}.* do not fit its type"):
+            inspect_file(path, config)
+        foreign = {"V": (ForeignFile(path, find_map("na64_2022"), EOT),)}
+        with pytest.raises(DataError, match=r"a\.root: branch .* correct the map"):
+            process(open_files(foreign, small, closed), small, closed)
+
+
+def test_a_tree_without_events(config, closed, events, tmp_path):
+    empty = {name: array[:0] for name, array in tree_2022(events).items()}
+    path = write(tmp_path / "a.root", empty)
+    assert inspect_file(path, config).entries == 0
+    small = with_eot(config)
+    foreign = {"V": (ForeignFile(path, find_map("na64_2022"), EOT),)}
+    flow = process(open_files(foreign, small, closed), small, closed).tallies["V"].cut_flow
+    assert set(flow.values()) == {0}
+
+
+def test_a_branch_of_another_shape_is_named(config, events, tmp_path):
+    path = write(tmp_path / "a.root", tree_2022(events) | {"HCAL_ene": np.zeros((N, 4, 9))})
+    found = inspect_file(path, config)
+    assert "e_hcal_cell" in found.missing
+    assert "branch 'HCAL_ene' holds 4x9 per event, not 4x3x3" in found.unfit
 
 
 def test_strange_files(config, tmp_path):
@@ -240,6 +285,14 @@ def test_all_containers_hold_the_same_events(config, events, tmp_path, container
     assert found.metadata == metadata
     assert found.missing == ()
     assert found.problems == ()
+    if container == "parquet":
+        renamed = path.rename(tmp_path / "other.root")
+        assert inspect_file(renamed, config).container == "Parquet"
+        with pytest.raises(DataError, match="is a Parquet file, na64ana analyses TTrees"):
+            open_event_file(renamed)
+    if container == "rntuple":
+        with pytest.raises(DataError, match="holds an RNTuple, na64ana analyses TTrees"):
+            open_event_file(path)
     for branch in found.branches:
         assert branch.high == pytest.approx(float(events[branch.name].max()), rel=1e-3)
         assert branch.first[0].shape == branch.shape
@@ -276,6 +329,16 @@ def test_maps_are_checked(tmp_path):
         "  n_tracks: {fill: 1}\n": "'fill' needs 'because'",
         "  n_tracks: {}\n": "a column without a branch needs 'fill'",
         "  e_ecal: {from: x, bits: {physics: 1}}\n": "'bits' belong to trigger",
+        "  e_ecal: {from: [x, y]}\n": "e_ecal is one number, 2 columns are given; 'combine' needs",
+        "  e_prs: {from: x, shape: [2, 5, 6]}\n": "e_prs is one number per event",
+        "  e_ecal_cell: {from: x, shape: [2, 7, 6]}\n": "e_ecal_cell is 72 numbers per event",
+        "  e_hcal_module: {from: x, part: each}\n": "e_hcal_module is 4 numbers per event",
+        "  e_srd_module: {from: x, shape: [-3]}\n": "greater than 0",
+        "  n_tracks: {fill: -1, because: x}\n": "-1 does not fit the type u1",
+        "  n_tracks: {fill: 1, from: x, because: x}\n": "'fill' has no use",
+        "  trigger: {from: x, bits: {physics: 0}}\n": "greater than 0",
+        "  trigger: {from: x, bits: {physics: 3, beam: 2}}\n": "overlap",
+        "  {}\n": "at least 1",
     }
     for line, said in wrong.items():
         path.write_text(head + line)

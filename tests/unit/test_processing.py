@@ -132,7 +132,10 @@ def spoil_run(events):
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (spoil_energy, "branch 'e_ecal' is NaN in 2 events, the first is entry 7"),
+        (
+            spoil_energy,
+            "branch 'e_ecal' is NaN, infinite or below -1 GeV in 2 events, the first is entry 7",
+        ),
         (spoil_identity, r"run 1, spill \d+, event \d+ stands there twice"),
         (spoil_run, "run 7000 is none of period I, runs 1-2466"),
     ],

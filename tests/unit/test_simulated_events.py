@@ -173,6 +173,17 @@ def test_the_srd_is_off_in_bad_spills(config):
     assert (events["e_srd_module"][~off] > 0).any()
 
 
+def test_more_than_the_period_comes_in_further_spills_of_the_same_runs(config):
+    plan = Plan(config, "IV", 2, classes=(EventClass.DECAY,))
+    events, metadata = make_events(plan, events=400)
+    assert metadata.eot > 2 * plan.eot
+    runs = config.periods["IV"].runs
+    middle = (runs.first + runs.last) / 2
+    assert events["run_number"].mean() == pytest.approx(middle, abs=15)
+    key = np.stack([events[name] for name in ("run_number", "spill", "event")])
+    assert len(np.unique(key, axis=1).T) == 400
+
+
 def test_signal_is_mixed_in(config):
     plan = Plan(config, "II", 8, signal_of(80.0, 500.0))
     events = make_events(plan)[0]

@@ -25,8 +25,8 @@ def inspect(*, file: Path, map_name: str | None, config_path: Path | None) -> No
     """Tell what a file of events holds.
 
     Which format or branch map fits it, what is missing, entries and periods, the range of each
-    branch, and a few events, in GeV, ns and rad. NaN energies, events that stand there twice and
-    missing events are reported, with exit code 3.
+    branch, and a few events, in GeV, ns and rad. Energies that are NaN, infinite or far below zero,
+    events that stand there twice, and missing events are reported at the end, with exit code 1.
 
     \b
     Examples:
@@ -36,7 +36,7 @@ def inspect(*, file: Path, map_name: str | None, config_path: Path | None) -> No
     from rich.console import Console  # noqa: PLC0415
 
     from na64ana.config import load_config  # noqa: PLC0415
-    from na64ana.errors import IncompleteDataError  # noqa: PLC0415
+    from na64ana.errors import DataError  # noqa: PLC0415
     from na64ana.io.inspection import inspect_file  # noqa: PLC0415
     from na64ana.io.maps import find_map  # noqa: PLC0415
 
@@ -51,7 +51,7 @@ def inspect(*, file: Path, map_name: str | None, config_path: Path | None) -> No
         console.print(_first_events(found))
     if found.problems:
         msg = f"{file}: {'; '.join(found.problems)}"
-        raise IncompleteDataError(msg)
+        raise DataError(msg)
 
 
 def _facts(found: "Inspection") -> list[str]:
@@ -62,6 +62,7 @@ def _facts(found: "Inspection") -> list[str]:
     ]
     if found.missing:
         lines.append(f"missing: {', '.join(found.missing)}")
+    lines += [f"does not fit the map: {line}" for line in found.unfit]
     if found.periods:
         periods = ", ".join(
             f"{count} in {'no period' if name == 'none' else 'period ' + name}"

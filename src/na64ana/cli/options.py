@@ -30,6 +30,23 @@ overwrite_option = click.option(
 )
 
 
+class Count(click.ParamType[int]):
+    """A whole number of at least one, also written 1e6."""
+
+    name = "N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number."""
+        try:
+            number = int(value) if str(value).lstrip("+-").isdigit() else int(float(value))
+            whole = number == float(value)
+        except (ValueError, OverflowError):
+            whole = False
+        if not whole or number < 1:
+            self.fail(f"{value!r} is no whole number of at least 1", param, ctx)
+        return number
+
+
 class EnergyType(click.ParamType[float]):
     """An energy with its unit, in GeV inside."""
 

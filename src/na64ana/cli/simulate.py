@@ -1,11 +1,13 @@
 """`na64ana simulate`: write an event file."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from na64ana.cli.options import (
+    Count,
     EnergyType,
     config_option,
     overwrite_option,
@@ -36,8 +38,8 @@ _SUFFIX = {"ttree": ".root", "rntuple": ".root", "parquet": ".parquet"}
 @click.option("--period", required=True, help="Run period, a key of datasets.yaml: I to V.")
 @click.option(
     "--events",
-    type=click.IntRange(min=0),
-    help="Triggered events to write; the default is the electrons on target of the period.",
+    type=Count(),
+    help="Triggered events to write; the default is all of the period, which 'limits' wants.",
 )
 @click.option(
     "--output",
@@ -48,8 +50,7 @@ _SUFFIX = {"ttree": ".root", "rntuple": ".root", "parquet": ".parquet"}
 @click.option(
     "--container",
     type=click.Choice(list(_SUFFIX)),
-    default="ttree",
-    show_default=True,
+    show_default="ttree, or parquet for a name that ends so",
     help="Kind of file; na64ana analyses the first.",
 )
 @click.option(
@@ -75,7 +76,7 @@ def simulate(  # noqa: PLR0913 - an argument per option
     period: str,
     events: int | None,
     output: Path | None,
-    container: str,
+    container: str | None,
     classes: tuple[str, ...],
     signal_mass: float | None,
     signal_events: float | None,
@@ -97,6 +98,14 @@ def simulate(  # noqa: PLR0913 - an argument per option
     if signal_mass is None and (signal_events is not None or "signal" in classes):
         msg = "signal events need --signal-mass"
         raise click.UsageError(msg)
+    if signal_mass is not None and classes and "signal" not in classes:
+        msg = "--signal-mass has no use without --class signal; leave one away"
+        raise click.UsageError(msg)
+    if signal_events is not None and not math.isfinite(signal_events):
+        msg = "--signal-events: give a number"
+        raise click.UsageError(msg)
+    if container is None:
+        container = "parquet" if output is not None and output.suffix == ".parquet" else "ttree"
 
     from na64ana.cli.progress import TerminalProgress  # noqa: PLC0415
     from na64ana.config import load_config  # noqa: PLC0415
@@ -125,9 +134,10 @@ def simulate(  # noqa: PLR0913 - an argument per option
             overwrite=overwrite,
             progress=None if events is None else lambda n: progress("simulating", n, events),
         )
+    share = metadata.eot / config.periods[period].eot
     click.echo(
-        f"{output}: period {period}, {metadata.entries} triggered events, "
-        f"{metadata.eot:.3g} EOT, seed {seed}"
+        f"{output}: period {period}, {metadata.entries} triggered events, {metadata.eot:.3g} EOT "
+        f"({share:.3g} of the period), seed {seed}"
     )
 
 

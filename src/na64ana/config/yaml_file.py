@@ -123,14 +123,12 @@ def _allowed_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> li
     """Return the keys that the block at a location of a model knows."""
     kind: Any = model
     for part in location:
-        if get_origin(kind) is Annotated:
-            kind = get_args(kind)[0]
-        if get_origin(kind) is tuple:
-            kind = get_args(kind)[0]
-        elif get_origin(kind) is dict:
-            kind = get_args(kind)[1]
+        if get_origin(kind) in (dict, tuple):
+            kind = get_args(kind)[1 if get_origin(kind) is dict else 0]
         elif isinstance(kind, type) and issubclass(kind, BaseModel):
             kind = kind.model_fields[str(part)].annotation
+        if get_origin(kind) is Annotated:
+            kind = get_args(kind)[0]
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return sorted(field.alias or name for name, field in kind.model_fields.items())
     return []

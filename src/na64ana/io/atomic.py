@@ -27,7 +27,7 @@ def atomic_path(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         msg = f"{path}: is no regular file; choose another name"
         raise OutputError(msg)
     if path.exists() and not overwrite:
-        msg = f"{path}: exists already; choose another folder or say --overwrite"
+        msg = f"{path}: exists already; choose another name or say --overwrite"
         raise OutputError(msg)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

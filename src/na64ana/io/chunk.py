@@ -14,6 +14,10 @@ from na64ana.io.schema import Events
 
 #: Branches that tell an event from all others.
 IDENTITY = ("run_number", "spill", "event")
+#: Least energy [GeV] that noise below the pedestal can make; markers such as -9999 lie below.
+LEAST_ENERGY = -1.0
+#: What is wrong with other energies.
+BAD_ENERGY = f"is NaN, infinite or below {LEAST_ENERGY:g} GeV"
 _ENERGIES = {
     branch.name for branch in BRANCHES if branch.unit == "GeV" and branch.name.startswith("e_")
 }
@@ -24,7 +28,7 @@ class Chunk:
     """Events of one file, between two entries.
 
     ``chunk["e_ecal"]`` is an array ``(n,)`` or ``(n, length)`` of the event format, whatever the
-    tree is like; an energy that is NaN raises a DataError. `metadata` is that of coffea.
+    tree is like; an energy that cannot be one raises a DataError. `metadata` is that of coffea.
 
     Parameters
     ----------
@@ -48,13 +52,17 @@ class Chunk:
         if self._map is None:
             array = np.asarray(self._events[name])
         else:
-            array = convert(self._map, name, self._foreign, len(self))
-        if name in _ENERGIES and np.isnan(array).any():
-            bad = np.isnan(array.reshape(len(array), -1)).any(axis=1)
+            try:
+                array = convert(self._map, name, self._foreign, len(self))
+            except DataError as error:
+                msg = f"{self._file}: {error}"
+                raise DataError(msg) from error
+        bad = find_bad_energies(name, array)
+        if bad.any():
             start = self.metadata["entrystart"]
             msg = (
-                f"{self._file}: branch {name!r} is NaN in {bad.sum()} events, the first is entry "
-                f"{start + int(bad.argmax())}; make the file again without them"
+                f"{self._file}: branch {name!r} {BAD_ENERGY} in {bad.sum()} events, the first is "
+                f"entry {start + int(bad.argmax())}; make the file again without them"
             )
             raise DataError(msg)
         return array
@@ -92,6 +100,14 @@ class Chunk:
 
     def _foreign(self, name: str) -> npt.NDArray[Any]:
         return np.asarray(self._events[name])
+
+
+def find_bad_energies(name: str, array: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Return which events ``(n,)`` have an energy in the branch `name` that cannot be one."""
+    if name not in _ENERGIES or not array.size:
+        return np.zeros(len(array), np.bool_)
+    possible = (array >= LEAST_ENERGY) & (array < np.inf)
+    return np.asarray(~possible.reshape(len(array), -1).all(axis=1))
 
 
 def find_duplicate(columns: Collection[npt.NDArray[np.int64]]) -> int | None:

@@ -1,5 +1,6 @@
 """Numbers derived from cells and stored beside them, so that a first pass needs no cells."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ def find_impact_cell(cells: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[n
     `cells` are energies ``(n, 2, n_x, n_y)``.
     """
     both = cells[:, 0] + cells[:, 1]
-    largest = both.reshape(len(cells), -1).argmax(axis=1)
+    largest = _flat(both).argmax(axis=1)
     x, y = np.divmod(largest, cells.shape[3])
     return x, y
 
@@ -53,7 +54,7 @@ def shower_window(cells: Floats, side: int) -> tuple[Floats, Mask]:
     y = middle_y[:, None] + step_y - side // 2
     exists = (x >= 0) & (x < n_x) & (y >= 0) & (y < n_y)
     place = np.where(exists, x * n_y + y, 0)
-    window = np.take_along_axis(cells.reshape(n, depths, -1), place[:, None], axis=2)
+    window = np.take_along_axis(cells.reshape(n, depths, n_x * n_y), place[:, None], axis=2)
     return window * exists[:, None], exists
 
 
@@ -63,8 +64,8 @@ def compute_r_ecal(cells: Floats) -> Floats:
     `cells` ``(n, 2, n_x, n_y)`` [GeV]; events without energy have 0.
     """
     window, _ = shower_window(cells, 3)
-    inside, total = (part.reshape(len(cells), -1).sum(axis=1) for part in (window, cells))
-    return np.asarray((total - inside) / np.where(total > 0, total, 1))
+    inside, total = (_flat(part).sum(axis=1) for part in (window, cells))
+    return np.asarray(np.maximum(total - inside, 0) / np.where(total > 0, total, 1))
 
 
 def compute_r_hcal(cells: Floats) -> Floats:
@@ -73,6 +74,11 @@ def compute_r_hcal(cells: Floats) -> Floats:
     `cells` ``(n, 4, 3, 3)`` [GeV]; events without energy have 0.
     """
     modules = cells[:, ON_BEAM]
-    total = modules.reshape(len(cells), -1).sum(axis=1)
+    total = _flat(modules).sum(axis=1)
     outside = total - modules[:, :, 1, 1].sum(axis=1)
-    return np.asarray(outside / np.where(total > 0, total, 1))
+    return np.asarray(np.maximum(outside, 0) / np.where(total > 0, total, 1))
+
+
+def _flat(cells: Floats) -> Floats:
+    """Return cells ``(n, ...)`` as ``(n, cells)``, also for no events."""
+    return cells.reshape(len(cells), math.prod(cells.shape[1:]))

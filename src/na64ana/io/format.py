@@ -89,7 +89,7 @@ BRANCHES = (
 )
 TRUTH_BRANCHES = (
     Branch("class_true", "u1", 1, "", "event class, see EventClass"),
-    Branch("weight_true", "f4", 1, "", "events that this one stands for (prescale)"),
+    Branch("weight_true", "u4", 1, "", "events that this one stands for (prescale)"),
     Branch("e_ecal_true", "f4", 1, "GeV", "energy of the showers in the ECAL, without pile-up"),
     Branch("e_hcal_true", "f4", 1, "GeV", "mean energy that HCAL modules 0 to 2 show, no pile-up"),
     Branch(
@@ -164,7 +164,9 @@ events, and beside it a text `{metadata}` in JSON. RNTuple and Parquet files hav
 na64ana analyses TTrees. This page is made from the code:
 `python -m na64ana.io.format > docs/event-format.md`.
 
-Cells under threshold have energy 0 and time 0. Floats are rounded to 10 bits of mantissa (0.05 %).
+Cells are numbered with the last index fastest; a matrix of 5 x 6 leaves x = 5 empty. Cells and SRD
+modules under threshold have energy 0 and time 0; a VETO PMT below 1 MeV has time 0. Floats are
+rounded to 10 bits of mantissa (0.05 %).
 """
 
 

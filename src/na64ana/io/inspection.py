@@ -13,7 +13,7 @@ import uproot
 
 from na64ana.config import Config
 from na64ana.errors import DataError
-from na64ana.io.chunk import IDENTITY, find_duplicate
+from na64ana.io.chunk import BAD_ENERGY, IDENTITY, find_bad_energies, find_duplicate
 from na64ana.io.format import BRANCHES, METADATA, TREE, TRUTH_BRANCHES, FileMetadata
 from na64ana.io.maps import BranchMap, convert, shipped_maps
 from na64ana.io.reading import find_tree, foreign_problems, opened_root
@@ -29,7 +29,10 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True)
 class BranchSummary:
-    """Type and range of a branch over all events, and its values in the first ones."""
+    """Type and range of a branch over all events, and its values in the first ones.
+
+    `n_nan` events have a NaN, `n_bad` an energy that cannot be one.
+    """
 
     name: str
     dtype: str
@@ -39,6 +42,7 @@ class BranchSummary:
     high: float
     mean: float
     n_nan: int
+    n_bad: int
     first: tuple[npt.NDArray[Any], ...]
 
 
@@ -64,6 +68,8 @@ class Inspection:
         Events by period; runs of no period count under ``"none"``.
     runs : tuple of int
         First and last run.
+    unfit : tuple of str
+        Foreign branches that are not as the map says, a line each.
     branches : tuple of BranchSummary
         All branches that can be read, in the internal naming and units.
     problems : tuple of str
@@ -79,6 +85,7 @@ class Inspection:
     metadata: FileMetadata | None
     periods: dict[str, int]
     runs: tuple[int, int]
+    unfit: tuple[str, ...]
     branches: tuple[BranchSummary, ...]
     problems: tuple[str, ...]
 
@@ -93,6 +100,7 @@ class _Source:
     names: tuple[str, ...]
     metadata: FileMetadata | None
     chunks: Callable[[], Iterator[Arrays]]
+    unfit: tuple[str, ...] = ()
 
 
 def inspect_file(path: Path, config: Config, branch_map: BranchMap | None = None) -> Inspection:
@@ -112,13 +120,20 @@ def inspect_file(path: Path, config: Config, branch_map: BranchMap | None = None
     DataError
         If the file cannot be read, or neither the event format nor a map fits.
     """
-    if path.suffix == ".parquet":
+    if _is_parquet(path):
         return _inspect(path, _parquet_source(path), config)
     with opened_root(path) as file:
         names = {key.split(";")[0] for key in file.keys()}  # noqa: SIM118 - not a dict
         if METADATA in names and TREE in names and branch_map is None:
             return _inspect(path, _native_source(file), config)
         return _inspect(path, _foreign_source(path, file, branch_map), config)
+
+
+def _is_parquet(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1"
 
 
 def _native_source(file: uproot.ReadOnlyDirectory) -> _Source:
@@ -193,7 +208,8 @@ def _foreign_source(
             yield {name: convert(chosen, name, arrays.__getitem__, len(chunk)) for name in usable}
 
     kind = f"TTree {tree_name!r}"
-    return _Source(kind, chosen.name, int(tree.num_entries), usable, None, chunks)
+    entries, unfit = int(tree.num_entries), tuple(problems)
+    return _Source(kind, chosen.name, entries, usable, None, chunks, unfit)
 
 
 def _inspect(path: Path, source: _Source, config: Config) -> Inspection:
@@ -221,6 +237,7 @@ def _inspect(path: Path, source: _Source, config: Config) -> Inspection:
         metadata=source.metadata,
         periods=_periods(run, config),
         runs=(int(run.min()), int(run.max())) if len(run) else (0, 0),
+        unfit=source.unfit,
         branches=branches,
         problems=tuple(_problems(source, branches, columns)),
     )
@@ -241,8 +258,8 @@ def _problems(
     columns: list[npt.NDArray[np.int64]],
 ) -> Iterator[str]:
     for branch in branches:
-        if branch.n_nan:
-            yield f"branch {branch.name!r} is NaN in {branch.n_nan} events"
+        if branch.n_bad:
+            yield f"branch {branch.name!r} {BAD_ENERGY} in {branch.n_bad} events"
     place = find_duplicate(columns) if len(columns[0]) else None
     if place is not None:
         run, spill, event = (int(column[place]) for column in columns)
@@ -256,7 +273,8 @@ class _Range:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._low, self._high, self._sum, self._n, self._n_nan = np.inf, -np.inf, 0.0, 0, 0
+        self._low, self._high, self._sum = np.inf, -np.inf, 0.0
+        self._n, self._n_nan, self._n_bad = 0, 0, 0
         self._first: list[npt.NDArray[Any]] = []
 
     def add(self, array: npt.NDArray[Any]) -> None:
@@ -265,6 +283,7 @@ class _Range:
         values = array.reshape(len(array), -1)
         bad = np.isnan(values).any(axis=1) if values.dtype.kind == "f" else np.zeros(1, np.bool_)
         self._n_nan += int(bad.sum())
+        self._n_bad += int(find_bad_energies(self._name, array).sum())
         good = values[~np.isnan(values)] if bad.any() else values
         if good.size:
             self._low, self._high = min(self._low, good.min()), max(self._high, good.max())
@@ -283,5 +302,6 @@ class _Range:
             high=float(self._high),
             mean=self._sum / self._n if self._n else float("nan"),
             n_nan=self._n_nan,
+            n_bad=self._n_bad,
             first=tuple(self._first),
         )

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from na64ana.config.selection import Block
 from na64ana.config.yaml_file import load_model
-from na64ana.errors import ConfigError
+from na64ana.errors import ConfigError, DataError
 from na64ana.io.derived import compute_impact_cell, compute_r_ecal, compute_r_hcal
 from na64ana.io.format import BRANCHES, ECAL_SHAPE, HCAL_SHAPE, Branch, TriggerBit
 from na64ana.units import UNITS
@@ -47,9 +47,9 @@ def _columns(value: object) -> object:
 Part = Literal["all", "sum", "first", "each", "zero", "largest", "outside_3x3", "outside_centre"]
 #: What is taken of a foreign array ``(n, ...)``, beside all of it.
 _PARTS: dict[str, Callable[[Array], Array]] = {
-    "sum": lambda array: array.reshape(len(array), -1).sum(axis=1),
-    "first": lambda array: array[:, 0].reshape(len(array), -1).sum(axis=1),
-    "each": lambda array: array.reshape(*array.shape[:2], -1).sum(axis=2),
+    "sum": lambda array: array.sum(axis=tuple(range(1, array.ndim))),
+    "first": lambda array: array[:, 0].sum(axis=tuple(range(1, array.ndim - 1))),
+    "each": lambda array: array.sum(axis=tuple(range(2, array.ndim))),
     "zero": lambda array: array[:, 0],
     "largest": compute_impact_cell,
     "outside_3x3": compute_r_ecal,
@@ -91,10 +91,12 @@ class Rule(Block):
     )
     combine: Literal["sum", "max"] = "sum"
     part: Part = "all"
-    shape: tuple[int, ...] | None = None
+    shape: tuple[Annotated[int, Field(gt=0)], ...] | None = None
     unit: str = ""
     relative_to: str | None = None
-    bits: dict[Literal["physics", "beam"], int] = Field(default_factory=dict)
+    bits: dict[Literal["physics", "beam"], Annotated[int, Field(gt=0)]] = Field(
+        default_factory=dict
+    )
     fill: int | None = None
     because: str = ""
 
@@ -106,7 +108,37 @@ class Rule(Block):
         if self.fill is not None and not self.because:
             msg = "'fill' needs 'because'"
             raise ValueError(msg)
+        if self.fill is not None and self.source and all(self.source):
+            msg = "'fill' has no use where every column has a branch"
+            raise ValueError(msg)
+        if self.bits.get("physics", 0) & self.bits.get("beam", 0):
+            msg = "the bits of physics and beam overlap"
+            raise ValueError(msg)
         return self
+
+    def mismatch(self, branch: Branch) -> str:
+        """Return why the rule cannot make a branch of this shape; empty if it can."""
+        columns = max(len(self.source), 1)
+        wanted = "one number" if branch.length == 1 else f"{branch.length} numbers"
+        if columns > 1:
+            if columns == branch.length and (self.part != "all" or self.shape is None):
+                return ""
+            return f"is {wanted}, {columns} columns are given; 'combine' needs a list in the list"
+        if self.part == "all" and self.shape is not None:
+            cells = _CELLS.get(branch.name)
+            if cells is not None:
+                fits = len(self.shape) == len(cells)
+                fits = fits and all(a <= b for a, b in zip(self.shape, cells, strict=False))
+            else:
+                fits = branch.length > 1 and self.shape == (branch.length,)
+            made = "x".join(map(str, self.shape))
+        elif self.part == "each":
+            fits = self.shape is not None and self.shape[:1] == (branch.length,)
+            made = "a sum for each first index of 'shape'"
+        else:
+            fits = self.part == "all" or branch.length == 1
+            made = "one number"
+        return "" if fits else f"is {wanted} per event, the rule makes {made}; see 'part', 'shape'"
 
     def accepts(self, shape: tuple[int, ...], branch: Branch) -> bool:
         """Tell whether a foreign array may have this shape per event."""
@@ -137,7 +169,7 @@ class BranchMap(Block):
     name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
     description: str
     trees: tuple[str, ...] = ()
-    branches: dict[str, Rule]
+    branches: dict[str, Rule] = Field(min_length=1)
 
     @field_validator("branches")
     @classmethod
@@ -152,6 +184,12 @@ class BranchMap(Block):
                 raise ValueError(msg)
             if bool(rule.bits) != (name == "trigger"):
                 msg = f"{name}: 'bits' belong to trigger, and to nothing else"
+                raise ValueError(msg)
+            if mismatch := rule.mismatch(_BY_NAME[name]):
+                msg = f"{name} {mismatch}"
+                raise ValueError(msg)
+            if rule.fill is not None and not _fits(np.array(rule.fill), _BY_NAME[name].dtype):
+                msg = f"{name}: {rule.fill} does not fit the type {_BY_NAME[name].dtype}"
                 raise ValueError(msg)
         return branches
 
@@ -235,6 +273,13 @@ class Conversion:
             array = sum(((found & mask) != 0) * bits[name] for name, mask in rule.bits.items())
         if len(branch.shape) == array.ndim - 1 == 1:
             array = array[:, : branch.length]  # there may be further modules
+        if not _fits(array, branch.dtype):
+            made_of = ", ".join(rule.sources())
+            msg = (
+                f"branch {branch.name!r}, made of {made_of}, has values from {np.min(array):g} to "
+                f"{np.max(array):g} that do not fit its type {branch.dtype}; correct the map"
+            )
+            raise DataError(msg)
         return np.asarray(array.reshape(n, *branch.shape)).astype(branch.dtype)
 
     def _column(self, group: tuple[str, ...], read: Callable[[str], Array], n: int) -> Array:
@@ -252,6 +297,16 @@ def convert(
 ) -> npt.NDArray[Any]:
     """Return the internal branch `name` of `n` events; `read` gives foreign arrays by name."""
     return Conversion(_BY_NAME[name], branch_map.branches[name])(read, n)
+
+
+def _fits(array: Array, dtype: str) -> bool:
+    """Tell whether values can be stored in a type without change, for integer types."""
+    kind = np.dtype(dtype)
+    if kind.kind != "u" or not array.size:
+        return True
+    info = np.iinfo(kind)
+    whole = array.dtype.kind != "f" or bool((array == np.floor(array)).all())
+    return whole and bool(array.min() >= info.min) and bool(array.max() <= info.max)
 
 
 def _pad(array: Array, shape: tuple[int, ...]) -> Array:

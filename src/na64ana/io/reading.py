@@ -170,7 +170,8 @@ def foreign_problems(
                 continue
             dtype = getattr(tree[source].interpretation, "to_dtype", None)
             if dtype is None or dtype.base.kind not in "biuf":
-                problems.append(f"branch {source!r} holds {tree[source].typename}, no numbers")
+                kind = tree[source].typename
+                problems.append(f"branch {source!r} holds {kind}, not a fixed number of numbers")
             elif source != rule.relative_to and not rule.accepts(dtype.shape, _BY_NAME[name]):
                 found = "x".join(map(str, dtype.shape)) or "one number"
                 wanted = "x".join(map(str, rule.shape or _BY_NAME[name].shape)) or "one number"
@@ -184,8 +185,19 @@ def opened_root(path: Path) -> Iterator[uproot.ReadOnlyDirectory]:
     if not path.exists():
         msg = f"{path}: no such file; check the path"
         raise DataError(msg)
+    if path.is_dir():
+        msg = f"{path}: is a folder; give an event file"
+        raise DataError(msg)
     if not path.is_file() or path.stat().st_size == 0:
         msg = f"{path}: is empty or no file; make or copy it again"
+        raise DataError(msg)
+    with path.open("rb") as content:
+        magic = content.read(4)
+    if magic == b"PAR1":
+        msg = f"{path}: is a Parquet file, na64ana analyses TTrees; write it as one"
+        raise DataError(msg)
+    if magic != b"root":
+        msg = f"{path}: is no ROOT file; give an event file"
         raise DataError(msg)
     try:
         with uproot.open(path) as file:

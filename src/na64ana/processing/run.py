@@ -212,8 +212,8 @@ def _check_eot(period: str, files: tuple[EventFile, ...], config: Config) -> Non
     found, declared = sum(file.metadata.eot for file in files), config.periods[period].eot
     if abs(found - declared) > EOT_TOLERANCE * declared:
         msg = (
-            f"period {period}: the files hold {found:.4g} EOT, datasets.yaml declares "
-            f"{declared:.4g}; list all files of the period once, or correct periods.{period}.eot"
+            f"period {period}: the files hold {found:.4g} EOT, the configuration declares "
+            f"{declared:.4g}; list all files of the period once, or set periods.{period}.eot"
         )
         raise IncompleteDataError(msg)
 

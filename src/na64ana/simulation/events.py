@@ -3,7 +3,11 @@
 The events are the same whoever makes the blocks, in whatever order and number.
 """
 
+import contextlib
 import itertools
+import math
+import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -17,7 +21,7 @@ from na64ana.io.atomic import check_space
 from na64ana.io.format import FileMetadata
 from na64ana.io.writing import Container, write_events
 from na64ana.simulation.block import TYPES, simulate_block
-from na64ana.simulation.plan import Plan, Spills, draw_spills
+from na64ana.simulation.plan import BLOCK_EVENTS, Plan, Spills, draw_spills
 from na64ana.simulation.truth import Arrays
 
 #: Bytes that an event takes on disk at the very least.
@@ -46,6 +50,8 @@ def simulate(
         msg = f"period {plan.period}: the chosen classes have no events; choose others"
         raise ConfigError(msg)
     found = 0
+    blocks = plan.spills / plan.spills_per_block if events is None else events / BLOCK_EVENTS
+    workers = min(workers, math.ceil(blocks), os.cpu_count() or 1)
     for spills, arrays in _make_blocks(plan, tasks, workers):
         n = len(arrays["event"])
         if events is None or found + n <= events:
@@ -83,14 +89,25 @@ def _make_blocks(
         waiting: deque[tuple[Spills, Future[Arrays]]] = deque()
         try:
             while True:
-                for index, spills in itertools.islice(tasks, workers + AHEAD - len(waiting)):
-                    waiting.append((spills, pool.submit(simulate_block, plan, index, spills)))
+                ahead = itertools.islice(tasks, workers + AHEAD - len(waiting))
+                with _interrupts_held():  # workers inherit it: Ctrl-C is for this process
+                    for index, spills in ahead:
+                        waiting.append((spills, pool.submit(simulate_block, plan, index, spills)))
                 if not waiting:
                     return
                 spills, future = waiting.popleft()
                 yield spills, future.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def make_events(

@@ -159,12 +159,14 @@ def draw_spills(plan: Plan, index: int) -> Spills:
     number = np.arange(*spill)
     runs = plan.config.periods[plan.period].runs
     n_runs = runs.last - runs.first + 1
-    run = np.minimum(number * n_runs // plan.spills, n_runs - 1)
+    # Events beyond those of the period come in further spills of the same runs.
+    cycle, number = np.divmod(number, plan.spills)
+    run = number * n_runs // plan.spills
     rows = plan.config.conditions.intensity
     limits = np.array([(row.value.low, row.value.high) for row in rows])
     low, high = limits[row_of(rows, runs.first + run)].T
     return Spills(
         run_number=runs.first + run,
-        spill=number + (-run * plan.spills // n_runs) + 1,
+        spill=number + (-run * plan.spills // n_runs) + 1 + cycle * (plan.spills // n_runs + 1),
         intensity=low + (high - low) * rng.random(len(number)),
     )
