@@ -91,7 +91,7 @@ def draw_spectra(samples: dict[EventClass, Arrays], config: Config, path: Path) 
         (of(electron, signal, nuclear, pion), lambda e: e["chi2_shower"],
          np.linspace(0, 15, 61), "shower chi2", (shape.chi2_shower_max,)),
         (of(electron, signal, nuclear, pion), lambda e: e["r_ecal"],
-         np.linspace(0, 0.5, 51), "ECAL outside 3x3 over total", ()),
+         np.linspace(0, 0.5, 51), "ECAL outside 3x3 over total", (shape.r_ecal_max,)),
         (of(electron, nuclear, dimuon, muon), lambda e: compute_e_hcal(e["e_hcal_module"]),
          np.linspace(0, 40, 81), "HCAL0-2 [GeV]", (cuts.hcal_quiet.e_hcal_max,)),
         (of(electron, nuclear, dimuon, muon), lambda e: 1e3 * compute_e_veto(e["e_veto_pmt"]),
@@ -101,7 +101,8 @@ def draw_spectra(samples: dict[EventClass, Arrays], config: Config, path: Path) 
         (of(electron), lambda e: e["t_srd_module"][e["e_srd_module"] > 0],
          np.linspace(-100, 100, 101), "time after master time [ns]", (-5, 5)),
         (of(electron, signal), lambda e: e["p_track"][e["p_track"] > 0],
-         np.linspace(90, 110, 61), "track momentum [GeV]", ()),
+         np.linspace(85, 115, 61), "track momentum [GeV]",
+         (cuts.single_track.p_track_min, cuts.single_track.p_track_max)),
     ]  # fmt: skip
     with figure(path, 15, 12) as fig:
         axes = fig.subplots(3, 3)
@@ -130,9 +131,8 @@ def draw_displays(samples: dict[EventClass, Arrays], path: Path) -> None:
         for part, (kind, events) in zip(fig.subfigures(10, 1), samples.items(), strict=True):
             quiet = np.flatnonzero(events["n_pileup_true"] == 0)
             event = {name: array[quiet[5]] for name, array in events.items()}
-            title = (
-                f"{TITLES[kind]}: ECAL {event['e_ecal']:.1f} GeV, chi2 {event['chi2_shower']:.2g}"
-            )
+            title = f"{TITLES[kind]}: ECAL {event['e_ecal']:.1f} GeV with PRS, "
+            title += f"chi2 {event['chi2_shower']:.2g}"
             plot_event(event, part, title=title)
 
 

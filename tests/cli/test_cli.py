@@ -82,7 +82,7 @@ def test_the_main_job_in_an_empty_folder(run, cache):
     assert 4.0e-5 / 1.5 < float(at_20_mev["epsilon_observed_marginalised"]) < 4.0e-5 * 1.5
 
     manifest = json.loads(Path("manifest.json").read_text())
-    assert manifest["inputs"]["seed"] == 4
+    assert manifest["inputs"]["seed"] == 7
     assert manifest["box"] == "opened: simulated events"
     assert sum(p["eot"] for p in manifest["periods"].values()) == pytest.approx(9.37e11)
     for period in PERIODS:
