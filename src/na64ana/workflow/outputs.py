@@ -123,7 +123,7 @@ def _draw_plane(result: LimitsResult, run: ProcessedRun, folder: Path) -> None:
     titles = {"electron": "electron tagged", "selected": "all cuts, box closed"}
     notes = [f"box and strip C are drawn\n{DRAWN_HEIGHT / box.e_hcal_max:g} times too high", ""]
     if run.prescales():
-        notes[1] = "diagonal prescaled in\nperiod " + ", ".join(run.prescales())
+        notes[1] = "diagonal and dimuons\nprescaled in " + ", ".join(run.prescales())
     with figure(folder / "plane.png", 12, 5.5) as fig:
         axes = fig.subplots(1, 2, sharey=True)
         for ax, (stage, plane), note in zip(axes, planes.items(), notes, strict=True):
