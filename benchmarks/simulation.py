@@ -3,6 +3,7 @@
 Run with ``python benchmarks/simulation.py [EVENTS]``; all is taken in one run, in one process.
 """
 
+import subprocess
 import sys
 import tempfile
 import time
@@ -48,6 +49,23 @@ def write_plainly(path: Path, arrays: dict[str, np.ndarray], n: int) -> None:
             tree.extend({k: array[start : start + BASKET_SIZE] for k, array in arrays.items()})
 
 
+def peak_memory(n: int, container: str) -> float:
+    """Return the peak memory [GB] of a process that writes `n` events."""
+    with tempfile.TemporaryDirectory() as folder:
+        code = (
+            "from pathlib import Path;"
+            "from na64ana.config import load_config;"
+            "from na64ana.simulation.plan import Plan;"
+            "from na64ana.simulation.events import write_simulated_file;"
+            f"write_simulated_file(Path({folder!r}) / 'a', Plan(load_config(), 'V', 64),"
+            f" events={n}, container={container!r});"
+            # Unlike ru_maxrss, this is no heritage of the process that started this one.
+            "print(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    return int(done.stdout) / 1e6
+
+
 def main() -> None:
     """Print the ratios."""
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
@@ -79,6 +97,9 @@ def main() -> None:
     print(f"  {same / ours:.2f} of the speed of uproot writing the same, rounded arrays")
     print(f"  {raw / ours:.2f} of the speed of uproot writing the arrays before rounding")
     print(f"  {nothing / ours:.2f} of the speed of uproot writing zeros of the same shapes")
+    for container in ("ttree", "rntuple", "parquet"):
+        memory = " and ".join(f"{peak_memory(k, container):.2f}" for k in (n, 4 * n))
+        print(f"peak memory for {n} and {4 * n} events, {container}: {memory} GB of 1 GB")
 
 
 if __name__ == "__main__":

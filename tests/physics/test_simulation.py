@@ -165,7 +165,7 @@ def test_the_dimuon_band(config):
     e_hcal = compute_e_hcal(modules)
     assert 9 < np.median(e_hcal) < 14
     # In the collaboration's data about 5.5, 5.2 and 4.1 GeV in the first three modules.
-    assert np.median(modules[:, :3], axis=0) == pytest.approx([5.5, 5.2, 4.1], rel=0.35)
+    assert np.median(modules[:, :3], axis=0) == pytest.approx([5.5, 5.2, 4.1], rel=0.15)
     low = events["e_ecal"] < 60
     assert 0.02 < low.mean() < 0.5
     assert np.median(e_hcal[low]) == pytest.approx(np.median(e_hcal), rel=0.35)
