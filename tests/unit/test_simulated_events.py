@@ -9,9 +9,10 @@ from na64ana.errors import ConfigError, OutputError
 from na64ana.io.format import BRANCHES, TRUTH_BRANCHES, EventClass, TriggerBit
 from na64ana.io.reading import open_event_file
 from na64ana.simulation import plan as module
+from na64ana.simulation.block import simulate_block
 from na64ana.simulation.classes import Signal
 from na64ana.simulation.events import make_events, simulate, write_simulated_file
-from na64ana.simulation.plan import Plan
+from na64ana.simulation.plan import Plan, draw_spills
 
 
 def signal_of(energy: float, expected: float) -> Signal:
@@ -199,6 +200,16 @@ def test_a_single_class(config):
     assert set(events["class_true"]) == {EventClass.DIMUON}
     with pytest.raises(ConfigError, match="chosen classes have no events"):
         make_events(Plan(config, "II", 8, classes=(EventClass.SIGNAL,)), events=300)
+
+
+@pytest.mark.parametrize("eot", [0.5, 1e4])
+def test_a_block_in_which_nothing_happens(config, eot):
+    """The last block of a period can be this short."""
+    plan = Plan(config, "II", 3)
+    arrays = simulate_block(plan, 0, draw_spills(plan, 0).up_to(eot))
+    assert set(arrays) == {branch.name for branch in BRANCHES + TRUTH_BRANCHES}
+    for branch in BRANCHES + TRUTH_BRANCHES:
+        assert arrays[branch.name].shape == (0, *branch.shape)
 
 
 def test_no_events(config, tmp_path):

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from na64ana.config.selection import Block, ShowerShape
 from na64ana.cuts.cut import Columns, Cut, Mask
-from na64ana.io.derived import shower_window
+from na64ana.io.derived import flatten, shower_window
 from na64ana.io.format import ECAL_SHAPE
 
 Floats = npt.NDArray[np.float32]
@@ -55,10 +55,10 @@ def compute_chi2_shower(cells: Floats, template: ShowerTemplate) -> Floats:
         At most `CHI2_MAX`, which is also the chi2 of events without energy.
     """
     window, exists = shower_window(cells, 5)
-    total = cells.reshape(len(cells), -1).sum(axis=1)
+    total = flatten(cells).sum(axis=1)
     seen = np.where(total > 0, total, 1)
     energy = template.nearest(seen)
-    pull = window.reshape(len(cells), -1) / seen[:, None]
+    pull = flatten(window) / seen[:, None]
     pull -= template.mean[energy]
     pull /= template.width[energy]
     pull *= np.concatenate([exists, exists], axis=1)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from na64ana.config.models import RunRange
 from na64ana.errors import DataError
-from na64ana.io.format import BRANCHES, TRUTH_BRANCHES
+from na64ana.io.format import BRANCH_BY_NAME, BRANCHES
 from na64ana.io.maps import BranchMap, convert
 from na64ana.io.schema import Events
 
@@ -21,7 +21,6 @@ BAD_ENERGY = f"is NaN, infinite or below {LEAST_ENERGY:g} GeV"
 _ENERGIES = {
     branch.name for branch in BRANCHES if branch.unit == "GeV" and branch.name.startswith("e_")
 }
-_NAMES = {branch.name for branch in BRANCHES + TRUTH_BRANCHES}
 
 
 class Chunk:
@@ -46,7 +45,7 @@ class Chunk:
         return len(self._events)
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
-        if name not in _NAMES:
+        if name not in BRANCH_BY_NAME:
             msg = f"{self._file}: the branch {name!r} is asked for, but is not part of the format"
             raise DataError(msg)
         if self._map is None:

@@ -20,7 +20,7 @@ def find_impact_cell(cells: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[n
     `cells` are energies ``(n, 2, n_x, n_y)``.
     """
     both = cells[:, 0] + cells[:, 1]
-    largest = _flat(both).argmax(axis=1)
+    largest = flatten(both).argmax(axis=1)
     x, y = np.divmod(largest, cells.shape[3])
     return x, y
 
@@ -64,7 +64,7 @@ def compute_r_ecal(cells: Floats) -> Floats:
     `cells` ``(n, 2, n_x, n_y)`` [GeV]; events without energy have 0.
     """
     window, _ = shower_window(cells, 3)
-    inside, total = (_flat(part).sum(axis=1) for part in (window, cells))
+    inside, total = (flatten(part).sum(axis=1) for part in (window, cells))
     return np.asarray(np.maximum(total - inside, 0) / np.where(total > 0, total, 1))
 
 
@@ -74,11 +74,11 @@ def compute_r_hcal(cells: Floats) -> Floats:
     `cells` ``(n, 4, 3, 3)`` [GeV]; events without energy have 0.
     """
     modules = cells[:, ON_BEAM]
-    total = _flat(modules).sum(axis=1)
+    total = flatten(modules).sum(axis=1)
     outside = total - modules[:, :, 1, 1].sum(axis=1)
     return np.asarray(np.maximum(outside, 0) / np.where(total > 0, total, 1))
 
 
-def _flat(cells: Floats) -> Floats:
+def flatten(cells: Floats) -> Floats:
     """Return cells ``(n, ...)`` as ``(n, cells)``, also for no events."""
     return cells.reshape(len(cells), math.prod(cells.shape[1:]))

@@ -106,6 +106,9 @@ TRUTH_BRANCHES = (
 )
 
 
+BRANCH_BY_NAME = {branch.name: branch for branch in BRANCHES + TRUTH_BRANCHES}
+
+
 class FileMetadata(BaseModel):
     """What an event file says of itself.
 

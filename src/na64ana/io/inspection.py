@@ -14,11 +14,10 @@ import uproot
 from na64ana.config import Config
 from na64ana.errors import DataError
 from na64ana.io.chunk import BAD_ENERGY, IDENTITY, find_bad_energies, find_duplicate
-from na64ana.io.format import BRANCHES, METADATA, TREE, TRUTH_BRANCHES, FileMetadata
+from na64ana.io.format import BRANCH_BY_NAME, BRANCHES, METADATA, TREE, FileMetadata
 from na64ana.io.maps import BranchMap, convert, shipped_maps
 from na64ana.io.reading import find_tree, foreign_problems, opened_root
 
-_BY_NAME = {branch.name: branch for branch in BRANCHES + TRUTH_BRANCHES}
 #: Events that are read at a time.
 STEP = 100_000
 #: Events that are shown.
@@ -138,7 +137,7 @@ def _is_parquet(path: Path) -> bool:
 
 def _native_source(file: uproot.ReadOnlyDirectory) -> _Source:
     tree = file[TREE]
-    names = tuple(name for name in tree.keys() if name in _BY_NAME)  # noqa: SIM118 - not a dict
+    names = tuple(name for name in tree.keys() if name in BRANCH_BY_NAME)  # noqa: SIM118 - not a dict
 
     def chunks() -> Iterator[Arrays]:
         for chunk in tree.iterate(names, step_size=STEP, library="ak"):
@@ -157,7 +156,7 @@ def _parquet_source(path: Path) -> _Source:
     except (OSError, ValueError) as error:
         msg = f"{path}: no event file in Parquet ({error}); make or copy it again"
         raise DataError(msg) from error
-    names = tuple(name for name in file.schema_arrow.names if name in _BY_NAME)
+    names = tuple(name for name in file.schema_arrow.names if name in BRANCH_BY_NAME)
     if metadata is None or not names:
         msg = f"{path}: was not written by na64ana; give files of the event format"
         raise DataError(msg)
@@ -166,8 +165,8 @@ def _parquet_source(path: Path) -> _Source:
         for batch in file.iter_batches(STEP, columns=list(names)):
             yield {
                 name: np.asarray(
-                    batch[name].flatten() if _BY_NAME[name].shape else batch[name]
-                ).reshape(len(batch), *_BY_NAME[name].shape)
+                    batch[name].flatten() if BRANCH_BY_NAME[name].shape else batch[name]
+                ).reshape(len(batch), *BRANCH_BY_NAME[name].shape)
                 for name in names
             }
 
@@ -292,7 +291,7 @@ class _Range:
 
     def summary(self) -> BranchSummary:
         """Return what was gathered."""
-        branch = _BY_NAME[self._name]
+        branch = BRANCH_BY_NAME[self._name]
         return BranchSummary(
             name=branch.name,
             dtype=branch.dtype,

@@ -4,7 +4,6 @@ A map says for each branch of the event format which branches of a foreign tree 
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -240,63 +239,58 @@ def find_map(name: str) -> BranchMap:
     raise ConfigError(msg)
 
 
-@dataclass(frozen=True)
-class Conversion:
-    """The making of one internal branch from foreign arrays."""
+def convert(branch_map: BranchMap, name: str, read: Callable[[str], Array], n: int) -> Array:
+    """Return an internal branch, ``(n,)`` or ``(n, length)``.
 
-    branch: Branch
-    rule: Rule
+    Parameters
+    ----------
+    branch_map : BranchMap
+    name : str
+        The internal branch.
+    read : callable
+        Returns a foreign array by name.
+    n : int
+        Number of events.
 
-    def __call__(self, read: Callable[[str], Array], n: int) -> Array:
-        """Return the internal array ``(n,)`` or ``(n, length)``.
-
-        Parameters
-        ----------
-        read : callable
-            Returns a foreign array by name.
-        n : int
-            Number of events.
-        """
-        rule, branch = self.rule, self.branch
-        columns = [self._column(group, read, n) for group in rule.source or ((),)]
-        array = columns[0] if len(columns) == 1 else np.stack(columns, axis=-1)
-        if rule.relative_to is not None:
-            late = np.asarray(read(rule.relative_to), float)
-            array = array - late.reshape(n, *[1] * (array.ndim - 1))
-        if rule.unit:
-            array = array * UNITS[_DIMENSIONS[branch.unit]][rule.unit]
-        if branch.name in _CELLS:
-            array = _pad(array, _CELLS[branch.name])
-        if rule.bits:
-            bits = {"physics": TriggerBit.PHYSICS, "beam": TriggerBit.BEAM}
-            found = array.astype(np.int64)
-            array = sum(((found & mask) != 0) * bits[name] for name, mask in rule.bits.items())
-        if len(branch.shape) == array.ndim - 1 == 1:
-            array = array[:, : branch.length]  # there may be further modules
-        if not _fits(array, branch.dtype):
-            made_of = ", ".join(rule.sources())
-            msg = (
-                f"branch {branch.name!r}, made of {made_of}, has values from {np.min(array):g} to "
-                f"{np.max(array):g} that do not fit its type {branch.dtype}; correct the map"
-            )
-            raise DataError(msg)
-        return np.asarray(array.reshape(n, *branch.shape)).astype(branch.dtype)
-
-    def _column(self, group: tuple[str, ...], read: Callable[[str], Array], n: int) -> Array:
-        if not group:
-            return np.full(n, self.rule.fill)
-        take = _PARTS.get(self.rule.part, np.asarray)
-        parts: list[Array] = [take(np.asarray(read(name))) for name in group]
-        if len(parts) == 1:
-            return parts[0]
-        return np.asarray((np.sum if self.rule.combine == "sum" else np.max)(parts, axis=0))
+    Raises
+    ------
+    DataError
+        If values do not fit the type of the branch.
+    """
+    rule, branch = branch_map.branches[name], _BY_NAME[name]
+    columns = [_column(rule, group, read, n) for group in rule.source or ((),)]
+    array = columns[0] if len(columns) == 1 else np.stack(columns, axis=-1)
+    if rule.relative_to is not None:
+        late = np.asarray(read(rule.relative_to), float)
+        array = array - late.reshape(n, *[1] * (array.ndim - 1))
+    if rule.unit:
+        array = array * UNITS[_DIMENSIONS[branch.unit]][rule.unit]
+    if name in _CELLS:
+        array = _pad(array, _CELLS[name])
+    if rule.bits:
+        bits = {"physics": TriggerBit.PHYSICS, "beam": TriggerBit.BEAM}
+        found = array.astype(np.int64)
+        array = sum(((found & mask) != 0) * bits[key] for key, mask in rule.bits.items())
+    if len(branch.shape) == array.ndim - 1 == 1:
+        array = array[:, : branch.length]  # there may be further modules
+    if not _fits(array, branch.dtype):
+        made_of = ", ".join(rule.sources())
+        msg = (
+            f"branch {name!r}, made of {made_of}, has values from {np.min(array):g} to "
+            f"{np.max(array):g} that do not fit its type {branch.dtype}; correct the map"
+        )
+        raise DataError(msg)
+    return np.asarray(array.reshape(n, *branch.shape)).astype(branch.dtype)
 
 
-def convert(
-    branch_map: BranchMap, name: str, read: Callable[[str], Array], n: int
-) -> npt.NDArray[Any]:
-    """Return the internal branch `name` of `n` events; `read` gives foreign arrays by name."""
-    return Conversion(_BY_NAME[name], branch_map.branches[name])(read, n)
+def _column(rule: Rule, group: tuple[str, ...], read: Callable[[str], Array], n: int) -> Array:
+    if not group:
+        return np.full(n, rule.fill)
+    take = _PARTS.get(rule.part, np.asarray)
+    parts: list[Array] = [take(np.asarray(read(name))) for name in group]
+    if len(parts) == 1:
+        return parts[0]
+    return np.asarray((np.sum if rule.combine == "sum" else np.max)(parts, axis=0))
 
 
 def _fits(array: Array, dtype: str) -> bool:

@@ -11,16 +11,15 @@ import uproot
 
 from na64ana.errors import DataError
 from na64ana.io.format import (
+    BRANCH_BY_NAME,
     BRANCHES,
     FORMAT_VERSION,
     METADATA,
     TREE,
-    TRUTH_BRANCHES,
     FileMetadata,
 )
 from na64ana.io.maps import BranchMap
 
-_BY_NAME = {branch.name: branch for branch in BRANCHES + TRUTH_BRANCHES}
 _MEASURED = tuple(branch.name for branch in BRANCHES)
 
 
@@ -172,9 +171,11 @@ def foreign_problems(
             if dtype is None or dtype.base.kind not in "biuf":
                 kind = tree[source].typename
                 problems.append(f"branch {source!r} holds {kind}, not a fixed number of numbers")
-            elif source != rule.relative_to and not rule.accepts(dtype.shape, _BY_NAME[name]):
+            elif source != rule.relative_to and not rule.accepts(dtype.shape, BRANCH_BY_NAME[name]):
                 found = "x".join(map(str, dtype.shape)) or "one number"
-                wanted = "x".join(map(str, rule.shape or _BY_NAME[name].shape)) or "one number"
+                wanted = (
+                    "x".join(map(str, rule.shape or BRANCH_BY_NAME[name].shape)) or "one number"
+                )
                 problems.append(f"branch {source!r} holds {found} per event, not {wanted}")
     return list(dict.fromkeys(problems))
 
@@ -232,18 +233,18 @@ def _read_metadata(path: Path, text: str) -> FileMetadata:
 def _check_branches(path: Path, tree: uproot.TTree, branches: Collection[str]) -> None:
     present = set(tree.keys())
     for name in sorted(branches):
-        if name not in _BY_NAME:
+        if name not in BRANCH_BY_NAME:
             msg = f"{path}: the branch {name!r} is asked for, but is not part of the event format"
             raise DataError(msg)
         if name not in present:
             msg = f"{path}: lacks the branch {name!r}; write the file with it"
             raise DataError(msg)
-        wanted = np.dtype((_BY_NAME[name].dtype, _BY_NAME[name].shape))
+        wanted = np.dtype((BRANCH_BY_NAME[name].dtype, BRANCH_BY_NAME[name].shape))
         interpretation = tree[name].interpretation
         found = getattr(interpretation, "to_dtype", None)
         if found is None or found.newbyteorder("=") != wanted:
             msg = (
                 f"{path}: branch {name!r} holds {found or interpretation}, the format says "
-                f"{_BY_NAME[name].dtype}[{_BY_NAME[name].length}]; write the file again"
+                f"{BRANCH_BY_NAME[name].dtype}[{BRANCH_BY_NAME[name].length}]; write the file again"
             )
             raise DataError(msg)

@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from na64ana.config.models import Simulation
-from na64ana.constants import BEAM_ENERGY, M_E, PB_A, PB_Z
+from na64ana.constants import BEAM_ENERGY, M_E, PB_A, PB_DENSITY, PB_Z
 from na64ana.io.format import EventClass
 from na64ana.simulation.truth import N_HADRONS, N_MUONS, Floats, Truth, make_truth
 
 #: Muon mass [GeV] (RPP 2024).
 M_MU = 0.1056584
 #: Ionisation [GeV] of one muon in 150 x 1.5 mm of lead, 1.122 MeV cm2/g (RPP, table of materials).
-MUON_ECAL = 150 * 0.15 * 11.35 * 1.122e-3
+MUON_ECAL = 150 * 0.15 * PB_DENSITY * 1.122e-3
 #: Least and largest energy [GeV] that an interaction takes out of the shower: with less, the ECAL
 #: trigger keeps a few per cent, and with more there is no shower to trigger on.
 SECONDARY_ENERGY = (7.0, 98.0)
@@ -269,7 +269,8 @@ def signal(rng: np.random.Generator, n: int, context: Context) -> Truth:
         n,
         p_beam=BEAM_ENERGY,
         e_em=BEAM_ENERGY - e_ap,
-        # What the electron radiated before showers from the start; only the rest starts late.
+        # What the electron radiated before showers from the start, only the rest starts late; that
+        # this is half of the shower is a choice.
         depth=0.5 * depth,
         e_missing=e_ap,
         z=depth * MM_PER_X0,

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from na64ana.config.models import Simulation
 from na64ana.cuts.shower import compute_chi2_shower
-from na64ana.io.derived import compute_impact_cell, compute_r_ecal, compute_r_hcal
+from na64ana.io.derived import compute_impact_cell, compute_r_ecal, compute_r_hcal, flatten
 from na64ana.io.format import EventClass, TriggerBit
 from na64ana.simulation import ecal, hcal, srd, tracker, veto
 from na64ana.simulation.pileup import Pileup, draw_pileup
@@ -58,7 +58,7 @@ def observe(
     e_cell, t_cell, e_ecal_true = ecal.measure(rng, truth, state, position, hadronic, electrons)
 
     # The ECAL decides; of the other detectors only triggered events are worth the work.
-    e_prs, e_main = e_cell.reshape(n, 2, -1).sum(axis=2).T
+    e_prs, e_main = e_cell.sum(axis=(2, 3)).T
     e_ecal = e_prs + e_main
     online = e_ecal + ONLINE_RESOLUTION * rng.standard_normal(n, dtype=np.float32)
     physics = (e_prs > state.e_prs_min) & (online < state.e_ecal_max)
@@ -67,8 +67,8 @@ def observe(
     e_cell, t_cell = e_cell[kept], t_cell[kept]
     arrays: Arrays = {
         "trigger": (TriggerBit.PHYSICS * physics + TriggerBit.BEAM * beam)[kept],
-        "e_ecal_cell": e_cell.reshape(len(kept), -1),
-        "t_ecal_cell": t_cell.reshape(len(kept), -1),
+        "e_ecal_cell": flatten(e_cell),
+        "t_ecal_cell": flatten(t_cell),
         "e_prs": e_prs[kept],
         "e_ecal": e_ecal[kept],
         "impact_cell": compute_impact_cell(e_cell),
@@ -108,9 +108,9 @@ def _other_detectors(
         "t_srd_module": t_srd,
         "e_veto_pmt": e_veto,
         "t_veto_pmt": t_veto,
-        "e_hcal_cell": e_hcal.reshape(n, -1),
-        "t_hcal_cell": t_hcal.reshape(n, -1),
-        "e_hcal_module": e_hcal.reshape(n, 4, -1).sum(axis=2),
+        "e_hcal_cell": flatten(e_hcal),
+        "t_hcal_cell": flatten(t_hcal),
+        "e_hcal_module": e_hcal.sum(axis=(2, 3)),
         "r_hcal": compute_r_hcal(e_hcal),
         "class_true": truth.kind,
         "e_hcal_true": e_hcal_true,

@@ -51,7 +51,7 @@ BEAM_SPOT = 8.0
 #: Depth of the PRS [X0] (PRL 2023).
 PRS_DEPTH = 4.0
 
-_DEPTHS, _NX, _NY = ECAL_SHAPE
+_, _NX, _NY = ECAL_SHAPE
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@
 one muon leaves about 2.5 GeV in a module. Numbers without a reference are choices.
 """
 
+from functools import cache
+
 import numpy as np
 from scipy.special import erf
 
@@ -32,8 +34,6 @@ BETA, BETA_SPREAD, BETA_PI0, PI0_SHARE = 0.8, 0.35, 0.25, (1.5, 3.0)
 SCATTERING = 0.0136 * np.sqrt(70) * (1 + 0.038 * np.log(70))
 #: Lateral profile: weights and widths [mm] of two Gaussians.
 _LATERAL = ((0.75, 50.0), (0.25, 160.0))
-#: Share of such a shower that the cells hold on average.
-_CONTAINED = 0.959
 #: Spread [mm] of the hadrons of one event around the beam.
 _SPREAD = 40.0
 #: Time resolution of a cell: a/sqrt(E), and constant [ns].
@@ -143,6 +143,17 @@ def lateral_fractions(rng: np.random.Generator, n: int) -> Floats:
 
     The HCAL is calibrated with hadrons, so that on average they sum to one.
     """
+    return _geometric_fractions(rng, n) / _containment()
+
+
+@cache
+def _containment() -> np.float32:
+    """Return the share of hadronic showers that the cells hold on average."""
+    return np.float32(_geometric_fractions(np.random.default_rng(64), 20_000).sum() / 20_000)
+
+
+def _geometric_fractions(rng: np.random.Generator, n: int) -> Floats:
+    """Draw the shares ``(n, 1, 3, 3)`` of the cells before calibration."""
     edges = CELL * (np.arange(_NX + 1, dtype=np.float32) - np.float32(_NX / 2))
     centre = np.float32(_SPREAD) * rng.standard_normal((2, n, 1), dtype=np.float32)
     width = np.exp(np.float32(0.2) * rng.standard_normal((n, 1), dtype=np.float32))
@@ -151,7 +162,7 @@ def lateral_fractions(rng: np.random.Generator, n: int) -> Floats:
         scale = np.float32(1 / (2**0.5 * sigma)) / width
         in_x, in_y = (np.diff(erf((edges - at) * scale)) / 2 for at in centre)
         fractions[:, 0] += np.float32(weight) * in_x[:, :, None] * in_y[:, None, :]
-    return fractions / np.float32(_CONTAINED)
+    return fractions
 
 
 def add_muons(

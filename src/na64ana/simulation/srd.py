@@ -35,8 +35,8 @@ KNOCK_ON_ONE, KNOCK_ON_ALL = 0.05, 8e-4
 KNOCK_ON_ENERGY = (5e-4, 0.1)
 
 _N_MODULES = 3
+#: hbar c [GeV m] (RPP 2024).
 _HBAR_C = 1.973270e-16
-"""hbar c [GeV m]."""
 
 
 def photons_and_critical_energy(mass: float, momentum: float = BEAM_ENERGY) -> tuple[float, float]:

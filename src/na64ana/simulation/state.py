@@ -20,7 +20,6 @@ class State:
     """
 
     run_number: Runs
-    spill: Runs
     intensity: Floats
     ecal_matrix: npt.NDArray[np.int64]
     beam_cell: npt.NDArray[np.int64]
@@ -51,7 +50,6 @@ def resolve(conditions: Conditions, run_number: Runs, spill: Runs, intensity: Fl
     )[row_of(conditions.trigger, run_number)]
     return State(
         run_number=run_number,
-        spill=spill,
         intensity=intensity,
         **cells,
         hcal_distance=values_at(conditions.hcal_distance, run_number),
