@@ -1,38 +1,23 @@
-"""A' -> invisible: the published selection, in the published order."""
+"""A' -> invisible: the published selection, signal box, sidebands and control regions."""
 
-import numpy as np
 from coffea.processor import ProcessorABC
 
 from na64ana.config import Config
-from na64ana.config.conditions import row_at
-from na64ana.cuts.cut import Columns, Cut, apply_cuts, needed_columns
-from na64ana.cuts.hcal import (
-    MissingEnergy,
-    compute_e_hcal,
-    hcal_quiet,
-    missing_energy,
-    zero_degree_quiet,
-)
-from na64ana.cuts.shower import BeamCell, impact_cell, shower_shape
-from na64ana.cuts.srd import srd_electron
-from na64ana.cuts.track import (
-    CleanSpill,
-    clean_spill,
-    no_multiple_hits,
-    single_track,
-    trigger,
-)
-from na64ana.cuts.veto import veto_quiet
-from na64ana.io.schema import Events
+from na64ana.cuts.cut import Cut
+from na64ana.cuts.observables import Context, Observables, needed_columns
+from na64ana.cuts.selection import BOX_CUTS, Templates, apply_cuts, columns_of, make_context
+from na64ana.cuts.selection import make_cuts as shipped_cuts
+from na64ana.io.chunk import IDENTITY, Chunk
+from na64ana.tally.fill import count_cuts, count_regions, fill_n_minus_1, list_survivors
 from na64ana.tally.regions import signal_box
 from na64ana.tally.tally import Tally, make_plane
 
-#: The planes are filled with the events left after these cuts.
-STAGES = {"srd_electron": "electron", "zero_degree_quiet": "selected"}
+#: The axes of the plane, which the processor reads whatever the cuts are.
+AXES = ("e_ecal", "e_hcal")
 
 
 class Processor(ProcessorABC):  # type: ignore[misc]  # coffea publishes no types
-    """Cut flow, planes, regions and sideband of the search, one tally per period.
+    """Cut flow, N-1, planes, regions and survivors of the search, one tally per period.
 
     Parameters
     ----------
@@ -40,61 +25,56 @@ class Processor(ProcessorABC):  # type: ignore[misc]  # coffea publishes no type
         Periods and their cuts.
     blinded : bool
         Whether events of the signal box are removed before anything is counted.
+    templates : mapping of str to ShowerTemplate, or None
+        Mean electron showers by period, from a calibration.
     """
 
-    def __init__(self, config: Config, *, blinded: bool = True) -> None:
-        self.config = config
-        self.blinded = blinded
+    def __init__(
+        self, config: Config, *, blinded: bool = True, templates: Templates | None = None
+    ) -> None:
+        self.config, self.blinded, self.templates = config, blinded, templates
 
     def cuts(self, period: str) -> tuple[Cut, ...]:
         """Return the cuts of a period, in order."""
-        thresholds, conditions = self.config.selection_of(period), self.config.conditions
-        beam = row_at(conditions.beam_cell, self.config.periods[period].runs.first).value
-        distance = thresholds.impact_cell.distance_max
-        return (
-            trigger(thresholds.trigger),
-            clean_spill(CleanSpill(bad_spills=conditions.bad_spills)),
-            single_track(thresholds.single_track),
-            no_multiple_hits(thresholds.no_multiple_hits),
-            srd_electron(thresholds.srd_electron),
-            impact_cell(BeamCell(x=beam.x, y=beam.y, distance_max=distance)),
-            shower_shape(thresholds.shower_shape),
-            veto_quiet(thresholds.veto_quiet),
-            zero_degree_quiet(thresholds.zero_degree_quiet),
-            hcal_quiet(thresholds.hcal_quiet),
-            missing_energy(MissingEnergy(e_ecal_max=self.config.periods[period].e_ecal_max)),
-        )
+        return shipped_cuts(self.config, period)
+
+    def context(self, period: str) -> Context:
+        """Return what the observables of a period depend on."""
+        return make_context(self.config, period, self.templates)
 
     def columns(self, period: str) -> tuple[str, ...]:
         """Return the branches that `process` reads."""
-        return needed_columns(self.cuts(period))
+        context = self.context(period)
+        cuts = columns_of(self.cuts(period), context)
+        return tuple(dict.fromkeys([*IDENTITY, *cuts, *needed_columns(AXES, context)]))
 
-    def process(self, events: Events) -> dict[str, Tally]:
+    def process(self, events: Chunk) -> dict[str, Tally]:
         """Return the tally of one chunk of events, by period."""
-        period, cuts = events.metadata["dataset"], self.cuts(events.metadata["dataset"])
-        columns: Columns = {name: np.asarray(events[name]) for name in needed_columns(cuts)}
+        period = events.period
+        observables = Observables(events, self.context(period), len(events), events.refuse)
         box = signal_box(self.config, period)
-        e_hcal = compute_e_hcal(columns["e_hcal_module"])
-        if self.blinded:
-            outside = ~box.holds(columns["e_ecal"], e_hcal)
-            columns = {name: array[outside] for name, array in columns.items()}
-            e_hcal = e_hcal[outside]
+        closed = box.holds(*(observables[name] for name in AXES)) if self.blinded else None
+        passed = apply_cuts(self.cuts(period), observables, closed, free=("missing_energy",))
+        classes = events.classes()
 
-        # The first row counts all events, those of the box too: what the later rows lack cannot
-        # be told apart from what fails the trigger.
-        tally = Tally(self.blinded, entries_read={events.metadata["fileuuid"]: len(events)})
-        tally.cut_flow["events"] = len(events)
-        for name, passed in apply_cuts(cuts, columns):
-            tally.cut_flow[name] = int(passed.sum())
-            if name in STAGES:
-                x, y = columns["e_ecal"][passed], e_hcal[passed]
-                tally.planes[STAGES[name]] = make_plane().fill(x, y)
-            if name == "zero_degree_quiet":
-                regions = box.regions(x, y)
-                tally.regions = {region: int(mask.sum()) for region, mask in regions.items()}
-                tally.sideband_c = np.sort(x[regions["sideband_c"]]).tolist()
-        if self.blinded:  # what is closed has no count, not a count of zero
-            del tally.cut_flow["missing_energy"], tally.regions["signal_box"]
+        # What is closed has no count, not a count of zero.
+        hidden = ("missing_energy",) if self.blinded else ()
+        tally = Tally(self.blinded, not_a_number=passed.not_a_number)
+        tally.histograms = count_cuts(passed, classes, without=hidden)
+        tally.histograms |= fill_n_minus_1(passed, observables, classes)
+        electron, selected = passed.after("srd_electron"), passed.before(BOX_CUTS[0])
+        for stage, chosen in (("electron", electron), ("selected", selected)):
+            axes = (observables.take(chosen)[name] for name in AXES)
+            tally.histograms[f"plane_{stage}"] = make_plane().fill(*axes)
+
+        left = observables.take(selected)
+        regions = box.regions(left["e_ecal"], left["e_hcal"])
+        if self.blinded:
+            del regions["signal_box"]
+        tally.histograms["regions"] = count_regions(regions)
+        quiet = {name: selected[mask] for name, mask in regions.items() if name in box.QUIET}
+        names = (name for cut in passed.cuts for name in cut.observables)
+        tally.survivors = list_survivors(quiet, observables, classes, (*AXES, *names))
         return {period: tally}
 
     def postprocess(self, accumulator: dict[str, Tally]) -> dict[str, Tally]:

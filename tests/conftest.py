@@ -1,18 +1,27 @@
 """Shared set-up: the shipped configuration, and real event files made from it once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from na64ana.config import Config, load_config
+from na64ana.cuts.template import ShowerTemplate
 from na64ana.processing.processors import TallyProcessor, load_processor, processor_path
 from na64ana.processing.run import ProcessedRun, open_files, process
 from na64ana.simulation.events import write_simulated_file
 from na64ana.simulation.plan import Plan
+from na64ana.simulation.template import shower_template
 from na64ana.workflow.events import Paths
 from na64ana.workflow.limits import LimitsResult, limits_from_events, limits_from_published
+from na64ana.workflow.selection import Calibrated, calibrate
 
 SEED = 64
+
+# The first call of a compiled function takes seconds.
+settings.register_profile("na64ana", deadline=None)
+settings.load_profile("na64ana")
 
 
 @pytest.fixture(scope="session")
@@ -38,13 +47,24 @@ def event_file(event_paths: Paths) -> Path:
 
 
 @pytest.fixture(scope="session")
-def closed(config: Config) -> TallyProcessor:
-    return load_processor(processor_path("invisible"), config, blinded=True)
+def templates(config: Config) -> dict[str, ShowerTemplate]:
+    """Return the simulation's own mean shower: what a calibration of the events finds."""
+    return {period: replace(shower_template(), period=period) for period in config.periods}
 
 
 @pytest.fixture(scope="session")
-def opened(config: Config) -> TallyProcessor:
-    return load_processor(processor_path("invisible"), config, blinded=False)
+def closed(config: Config, templates: dict[str, ShowerTemplate]) -> TallyProcessor:
+    return load_processor(processor_path("invisible"), config, blinded=True, templates=templates)
+
+
+@pytest.fixture(scope="session")
+def opened(config: Config, templates: dict[str, ShowerTemplate]) -> TallyProcessor:
+    return load_processor(processor_path("invisible"), config, blinded=False, templates=templates)
+
+
+@pytest.fixture(scope="session")
+def calibrated(config: Config, event_paths: Paths) -> Calibrated:
+    return calibrate(config, event_paths)
 
 
 @pytest.fixture(scope="session")

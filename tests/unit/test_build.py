@@ -7,11 +7,11 @@ from na64ana.stats import names
 from na64ana.stats.build import build_model
 
 
-def test_the_signal_is_eot_times_efficiency_times_yield(config):
+def test_a_channel_has_signal_and_background(config):
     table = BackgroundTable(published_rows(config, "V"))
-    model = build_model(config, table, {"V": 2e-3}, None)
+    model = build_model(config, table, {"V": 2e8}, None)
     (channel,) = model.channels
-    assert channel.signal.events == pytest.approx(6.16e11 * 0.45 * 2e-3)
+    assert channel.signal.events == 2e8
     assert channel.name == "period_V"
     assert channel.observed is None
     assert channel.background == pytest.approx(0.51 * 6.16 / 6.54)
@@ -25,6 +25,13 @@ def test_the_errors_of_the_signal_add_up_to_the_published_15_percent(config):
         {"yield_signal": 0.10, "eot": 0.05, "eff_overall_I": math.sqrt(0.15**2 - 0.1**2 - 0.05**2)}
     )
     assert math.hypot(*errors.values()) == pytest.approx(0.15)
+
+
+def test_an_efficiency_measured_badly_has_its_own_error(config):
+    table = BackgroundTable(published_rows(config, "I"))
+    for measured, expected in ((0.02, math.sqrt(0.01)), (0.3, 0.3)):
+        (channel,) = build_model(config, table, {"I": 1.0}, None, {"I": measured}).channels
+        assert channel.signal.factors["eff_overall_I"][1] - 1 == pytest.approx(expected)
 
 
 def test_background_errors_are_shared_in_a_group(config):

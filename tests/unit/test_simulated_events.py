@@ -142,7 +142,7 @@ def test_numbering_is_that_of_a_daq(config, sample):
 def test_spills_add_up_to_the_electrons_on_target(config):
     plan = Plan(config, "IV", 2)
     blocks = list(simulate(plan))
-    assert sum(eot for _, eot in blocks) == pytest.approx(plan.eot, rel=1e-9)
+    assert sum(spills.eot for _, spills in blocks) == pytest.approx(plan.eot, rel=1e-9)
     runs = np.concatenate([arrays["run_number"] for arrays, _ in blocks])
     assert runs.max() == pytest.approx(config.periods["IV"].runs.last, abs=5)
     first = module.draw_spills(plan, 0)

@@ -83,6 +83,7 @@ def limits(  # noqa: PLR0913 - an argument per option
     from na64ana.workflow.events import cache_folder, listed_files, simulated_files  # noqa: PLC0415
     from na64ana.workflow.limits import limits_from_events, limits_from_published  # noqa: PLC0415
     from na64ana.workflow.outputs import output_names, write_outputs  # noqa: PLC0415
+    from na64ana.workflow.selection import Settings  # noqa: PLC0415
 
     config = load_config(config_path)
     inputs = {
@@ -114,7 +115,7 @@ def limits(  # noqa: PLR0913 - an argument per option
                 paths,
                 unblind=unblind,
                 processor=processor,
-                workers=workers,
+                settings=Settings(workers=workers),
                 progress=progress,
             )
         progress("drawing figures", 0, 1)

@@ -21,8 +21,8 @@ _PRINTED = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 def print_result(result: LimitsResult, console: Console) -> None:
     """Print cut flow, background and limits."""
     if result.events is not None:
-        console.print(_cut_flow(result.events.blinded))
-        for period, factors in result.events.blinded.prescales().items():
+        console.print(_cut_flow(result.events.run))
+        for period, factors in result.events.run.prescales().items():
             names = [f"{name} by {n}" for name, n in factors.items() if "beam" not in name]
             text = ", ".join([*names, "particles of the beam"])
             console.print(f"  period {period}: prescaled {text}", style="dim")

@@ -1,6 +1,7 @@
 """Read a YAML file into a model; every complaint names file, line and the allowed keys."""
 
 import difflib
+import types
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
@@ -128,6 +129,8 @@ def _allowed_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> li
         elif isinstance(kind, type) and issubclass(kind, BaseModel):
             kind = kind.model_fields[str(part)].annotation
         if get_origin(kind) is Annotated:
+            kind = get_args(kind)[0]
+        if isinstance(kind, types.UnionType):  # a block that may be missing
             kind = get_args(kind)[0]
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return sorted(field.alias or name for name, field in kind.model_fields.items())

@@ -1,34 +1,24 @@
 """Electron tag by synchrotron radiation."""
 
-import numpy as np
-
 from na64ana.config.selection import SrdElectron
-from na64ana.cuts.cut import Columns, Cut, Mask
+from na64ana.cuts.cut import Cut, Window
 
 
 def srd_electron(parameters: SrdElectron) -> Cut:
     """Energy sum in the window of electrons; every module over threshold and in time.
 
-    At most one module may lie above its ceiling.
+    At most one module may lie above its ceiling: the second largest lies below it.
     """
-
-    def keep(columns: Columns) -> Mask:
-        energy = columns["e_srd_module"]
-        total = energy.sum(axis=1)
-        in_window = (total > np.float32(parameters.e_srd_min)) & (
-            total < np.float32(parameters.e_srd_max)
-        )
-        seen = (energy > np.float32(parameters.e_srd_module_min)).all(axis=1)
-        high = (energy > np.float32(parameters.e_srd_module_max)).sum(axis=1)
-        in_time = (np.abs(columns["t_srd_module"]) < np.float32(parameters.t_srd_max)).all(axis=1)
-        return np.asarray(in_window & seen & (high <= 1) & in_time)
-
     return Cut(
         name="srd_electron",
         reason="hadrons and muons radiate almost nothing in the magnets",
         source="PRL 131 (2023) 161801, criterion (iii); UFN 191 (2021) 1361, 3.2",
-        columns=("e_srd_module", "t_srd_module"),
-        keep=keep,
+        windows=(
+            Window("e_srd", parameters.e_srd_min, parameters.e_srd_max),
+            Window("e_srd_least", low=parameters.e_srd_module_min),
+            Window("e_srd_second", high=parameters.e_srd_module_max),
+            Window("t_srd", high=parameters.t_srd_max),
+        ),
         parameters=parameters,
-        version=2,
+        version=3,
     )

@@ -1,10 +1,15 @@
-"""Numbers derived from cells and stored beside them, so that a first pass needs no cells."""
+"""Numbers made of cells: written beside them for a first pass, and made again by the selection.
+
+The loops are compiled by numba and written so that the order of every sum is fixed: the same
+cells give the same bits, however many events stand around them and whatever the machine.
+"""
 
 import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from na64ana.io.format import ECAL_SHAPE
 
@@ -12,22 +17,127 @@ Floats = npt.NDArray[np.floating[Any]]
 Mask = npt.NDArray[np.bool_]
 #: HCAL modules on the deflected beam; module 3 stands at zero degrees (PRL 131 (2023) 161801).
 ON_BEAM, ZERO_DEGREE = slice(0, 3), 3
+#: Least energy [GeV] that noise below the pedestal can make; markers such as -9999 lie below.
+LEAST_ENERGY = -1.0
+
+_LEAST = np.float32(LEAST_ENERGY)
+_compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
-def find_impact_cell(cells: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Return x and y ``(n,)`` of the ECAL cell with the largest energy, both depths together.
+@_compiled
+def _sum_half(c, i, start):  # type: ignore[no-untyped-def]  # pragma: no cover
+    # Twelve sums side by side: the compiler makes vector instructions of them.
+    a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = a8 = a9 = a10 = a11 = np.float32(0)
+    for k in range(3):
+        b = start + 12 * k
+        a0 += c[i, b]
+        a1 += c[i, b + 1]
+        a2 += c[i, b + 2]
+        a3 += c[i, b + 3]
+        a4 += c[i, b + 4]
+        a5 += c[i, b + 5]
+        a6 += c[i, b + 6]
+        a7 += c[i, b + 7]
+        a8 += c[i, b + 8]
+        a9 += c[i, b + 9]
+        a10 += c[i, b + 10]
+        a11 += c[i, b + 11]
+    low = (a0 + a1) + (a2 + a3)
+    return low + ((a4 + a5) + (a6 + a7)) + ((a8 + a9) + (a10 + a11))
 
-    `cells` are energies ``(n, 2, n_x, n_y)``.
+
+@_compiled
+def _impossible(c, i):  # type: ignore[no-untyped-def]  # pragma: no cover
+    bad = np.int32(0)
+    for k in range(c.shape[1]):
+        bad += np.int32(not (c[i, k] >= _LEAST))
+    return bad
+
+
+@_compiled
+def _sum_ecal(c, e_prs, e_ecal, bad):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for i in range(c.shape[0]):
+        e_prs[i] = _sum_half(c, i, 0)
+        e_ecal[i] = e_prs[i] + _sum_half(c, i, 36)
+        bad[i] = _impossible(c, i) > 0 or not (e_ecal[i] < np.inf)
+
+
+@_compiled
+def _sum_hcal(c, module, bad):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for i in range(c.shape[0]):
+        total = np.float32(0)
+        for m in range(4):
+            b = 9 * m
+            low = (c[i, b] + c[i, b + 1]) + (c[i, b + 2] + c[i, b + 3])
+            high = (c[i, b + 4] + c[i, b + 5]) + (c[i, b + 6] + c[i, b + 7])
+            module[i, m] = low + high + c[i, b + 8]
+            total += module[i, m]
+        bad[i] = _impossible(c, i) > 0 or not (total < np.inf)
+
+
+@_compiled
+def _find_largest(cells, largest):  # type: ignore[no-untyped-def]  # pragma: no cover
+    n, _, n_x, n_y = cells.shape
+    for i in range(n):
+        best = np.float32(-np.inf)
+        for x in range(n_x):
+            for y in range(n_y):
+                both = cells[i, 0, x, y] + cells[i, 1, x, y]
+                if both > best:
+                    best = both
+                    largest[i] = n_y * x + y
+
+
+@_compiled
+def _share_outside(cells, largest, share):  # type: ignore[no-untyped-def]  # pragma: no cover
+    n, depths, n_x, n_y = cells.shape
+    for i in range(n):
+        middle_x, middle_y = largest[i] // n_y, largest[i] % n_y
+        total = outside = 0.0
+        for d in range(depths):
+            for x in range(n_x):
+                for y in range(n_y):
+                    total += cells[i, d, x, y]
+                    if abs(x - middle_x) > 1 or abs(y - middle_y) > 1:
+                        outside += cells[i, d, x, y]
+        share[i] = max(outside, 0.0) / total if total > 0 else 0.0
+
+
+def sum_ecal_cells(cells: Floats) -> tuple[Floats, Floats, Mask]:
+    """Return E_PRS and E_ECAL ``(n,)`` [GeV] of cells ``(n, 72)``, and which events are impossible.
+
+    Impossible is a cell with NaN, an infinite energy, or one below `LEAST_ENERGY`.
     """
-    both = cells[:, 0] + cells[:, 1]
-    largest = flatten(both).argmax(axis=1)
-    x, y = np.divmod(largest, cells.shape[3])
-    return x, y
+    e_prs, e_ecal = np.empty((2, len(cells)), np.float32)
+    bad = np.empty(len(cells), np.bool_)
+    _sum_ecal(cells, e_prs, e_ecal, bad)
+    return e_prs, e_ecal, bad
+
+
+def sum_hcal_cells(cells: Floats) -> tuple[Floats, Mask]:
+    """Return the energies ``(n, 4)`` [GeV] of the HCAL modules, from cells ``(n, 36)``.
+
+    Also which events are impossible, as `sum_ecal_cells`.
+    """
+    module, bad = np.empty((len(cells), 4), np.float32), np.empty(len(cells), np.bool_)
+    _sum_hcal(cells, module, bad)
+    return module, bad
+
+
+def find_largest(cells: Floats) -> npt.NDArray[np.int64]:
+    """Return the place ``(n,)`` of the ECAL cell with the largest energy, both depths together.
+
+    `cells` are energies ``(n, 2, n_x, n_y)``, the place is ``n_y x + y``; of equal ones the first
+    counts.
+    """
+    largest = np.zeros(len(cells), np.int64)
+    _find_largest(cells, largest)
+    return largest
 
 
 def compute_impact_cell(cells: Floats) -> npt.NDArray[np.uint8]:
     """Return the number ``(n,)``, 6 x + y, of the ECAL cell with the largest energy."""
-    x, y = find_impact_cell(cells)
+    x, y = np.divmod(find_largest(cells), cells.shape[3])
     return (ECAL_SHAPE[2] * x + y).astype(np.uint8)
 
 
@@ -48,7 +158,7 @@ def shower_window(cells: Floats, side: int) -> tuple[Floats, Mask]:
     exists : array (n, side * side)
     """
     n, depths, n_x, n_y = cells.shape
-    middle_x, middle_y = find_impact_cell(cells)
+    middle_x, middle_y = np.divmod(find_largest(cells), n_y)
     step_x, step_y = np.divmod(np.arange(side**2), side)
     x = middle_x[:, None] + step_x - side // 2
     y = middle_y[:, None] + step_y - side // 2
@@ -58,14 +168,15 @@ def shower_window(cells: Floats, side: int) -> tuple[Floats, Mask]:
     return window * exists[:, None], exists
 
 
-def compute_r_ecal(cells: Floats) -> Floats:
+def compute_r_ecal(cells: Floats, largest: npt.NDArray[np.int64] | None = None) -> Floats:
     """Return the share ``(n,)`` of the energy outside the 3 x 3 cells around the largest.
 
-    `cells` ``(n, 2, n_x, n_y)`` [GeV]; events without energy have 0.
+    `cells` ``(n, 2, n_x, n_y)`` [GeV]; events without energy have 0. The place `largest` of
+    `find_largest` may be given where it is known.
     """
-    window, _ = shower_window(cells, 3)
-    inside, total = (flatten(part).sum(axis=1) for part in (window, cells))
-    return np.asarray(np.maximum(total - inside, 0) / np.where(total > 0, total, 1))
+    share = np.empty(len(cells), np.float32)
+    _share_outside(cells, find_largest(cells) if largest is None else largest, share)
+    return share
 
 
 def compute_r_hcal(cells: Floats) -> Floats:
@@ -77,6 +188,18 @@ def compute_r_hcal(cells: Floats) -> Floats:
     total = flatten(modules).sum(axis=1)
     outside = total - modules[:, :, 1, 1].sum(axis=1)
     return np.asarray(np.maximum(outside, 0) / np.where(total > 0, total, 1))
+
+
+def compute_t_ecal(times: Floats, cells: Floats) -> Floats:
+    """Return the mean time ``(n,)`` [ns] of ECAL cells, weighted by their energies.
+
+    Both ``(n, ...)``, times in ns; events without energy have 0.
+    """
+    weights = np.maximum(flatten(cells), 0)
+    total = weights.sum(axis=1)
+    with np.errstate(invalid="ignore"):  # impossible energies are refused elsewhere
+        mean = np.einsum("ij,ij->i", weights, flatten(times)) / np.where(total > 0, total, 1)
+    return np.asarray(mean, np.float32)
 
 
 def flatten(cells: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Event format, version 2: names, types, shapes, units and meaning of every branch."""
+"""Event format, version 3: names, types, shapes, units and meaning of every branch."""
 
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 #: Name of the TTree, and of the text object beside it that holds the `FileMetadata`.
 TREE = "events"
 METADATA = "na64ana_metadata"
+#: Name of the TTree that lists the spills, those without an event too.
+SPILLS = "spills"
 #: Cells of the ECAL as (depth, x, y), depth 0 is the PRS; a smaller matrix fills the low indices.
 ECAL_SHAPE = (2, 6, 6)
 #: Cells of the HCAL as (module, x, y).
@@ -77,6 +79,7 @@ BRANCHES = (
     Branch("t_ecal_cell", "f4", _ECAL, "ns", "time of the ECAL cells after the master time"),
     Branch("e_prs", "f4", 1, "GeV", "energy in the preshower, the first 4 X0 of the ECAL"),
     Branch("e_ecal", "f4", 1, "GeV", "energy in the whole ECAL, preshower included"),
+    Branch("t_ecal", "f4", 1, "ns", "mean time of the ECAL cells, weighted by their energies"),
     Branch("impact_cell", "u1", 1, "", "ECAL cell with the largest energy, 6 x + y"),
     Branch("r_ecal", "f4", 1, "", "ECAL energy outside 3x3 cells around the largest, over total"),
     Branch("chi2_shower", "f4", 1, "", "chi2 per degree of freedom against the mean e- shower"),
@@ -103,6 +106,12 @@ TRUTH_BRANCHES = (
     Branch("y_true", "f4", 1, "mm", "impact point on the ECAL, from the centre of the beam cell"),
     Branch("z_true", "f4", 1, "mm", "vertex along the beam, from the front of the ECAL"),
     Branch("n_pileup_true", "u1", 1, "", "other beam particles in the read-out windows"),
+)
+#: Branches of the tree of spills, one entry per spill.
+SPILL_BRANCHES = (
+    Branch("run_number", "u4", 1, "", "run number of the DAQ"),
+    Branch("spill", "u4", 1, "", "spill in the run, from 1"),
+    Branch("eot", "f8", 1, "", "electrons on target in this spill"),
 )
 
 
@@ -163,9 +172,9 @@ def branch_types(*, truth: bool) -> dict[str, np.dtype[Any]]:
 _INTRODUCTION = """# The event format
 
 Version {version}. A TTree `{tree}` of flat branches with LZ4 compression in baskets of 50,000
-events, and beside it a text `{metadata}` in JSON. RNTuple and Parquet files have the same columns;
-na64ana analyses TTrees. This page is made from the code:
-`python -m na64ana.io.format > docs/event-format.md`.
+events, and beside it a text `{metadata}` in JSON and a TTree `{spills}`. RNTuple and Parquet files
+have the same columns, Parquet without the spills; na64ana analyses TTrees. This page is made from
+the code: `python -m na64ana.io.format > docs/event-format.md`.
 
 Cells are numbered with the last index fastest; a matrix of 5 x 6 leaves x = 5 empty. Cells and SRD
 modules under threshold have energy 0 and time 0; a VETO PMT below 1 MeV has time 0. Floats are
@@ -179,8 +188,14 @@ def describe_format() -> str:
         "u": "unsigned integer",
         "f": "float",
     }
-    lines = _INTRODUCTION.format(version=FORMAT_VERSION, tree=TREE, metadata=METADATA).split("\n")
-    for title, branches in (("Measured", BRANCHES), ("Truth, in simulated files", TRUTH_BRANCHES)):
+    lines = _INTRODUCTION.format(
+        version=FORMAT_VERSION, tree=TREE, metadata=METADATA, spills=SPILLS
+    ).split("\n")
+    for title, branches in (
+        ("Measured", BRANCHES),
+        ("Truth, in simulated files", TRUTH_BRANCHES),
+        ("Spills, those without an event too", SPILL_BRANCHES),
+    ):
         lines += [f"## {title}", "", "| branch | type | per event | unit | meaning |"]
         lines += ["|---|---|---|---|---|"]
         for branch in branches:

@@ -15,7 +15,12 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from na64ana.config.selection import Block
 from na64ana.config.yaml_file import load_model
 from na64ana.errors import ConfigError, DataError
-from na64ana.io.derived import compute_impact_cell, compute_r_ecal, compute_r_hcal
+from na64ana.io.derived import (
+    compute_impact_cell,
+    compute_r_ecal,
+    compute_r_hcal,
+    compute_t_ecal,
+)
 from na64ana.io.format import BRANCHES, ECAL_SHAPE, HCAL_SHAPE, Branch, TriggerBit
 from na64ana.units import UNITS
 
@@ -75,6 +80,8 @@ class Rule(Block):
         internal one, or longer; then its first elements count.
     unit : str
         Unit of the foreign values; none are in the internal unit.
+    weights : str or None
+        Foreign branch of the same shape; the mean of the foreign array with these weights is taken.
     relative_to : str or None
         Foreign branch that is subtracted.
     bits : dict
@@ -92,6 +99,7 @@ class Rule(Block):
     part: Part = "all"
     shape: tuple[Annotated[int, Field(gt=0)], ...] | None = None
     unit: str = ""
+    weights: str | None = None
     relative_to: str | None = None
     bits: dict[Literal["physics", "beam"], Annotated[int, Field(gt=0)]] = Field(
         default_factory=dict
@@ -110,6 +118,9 @@ class Rule(Block):
         if self.fill is not None and self.source and all(self.source):
             msg = "'fill' has no use where every column has a branch"
             raise ValueError(msg)
+        if self.weights is not None and (self.part != "all" or len(self.source) != 1):
+            msg = "'weights' need one branch, and no 'part'"
+            raise ValueError(msg)
         if self.bits.get("physics", 0) & self.bits.get("beam", 0):
             msg = "the bits of physics and beam overlap"
             raise ValueError(msg)
@@ -123,7 +134,9 @@ class Rule(Block):
             if columns == branch.length and (self.part != "all" or self.shape is None):
                 return ""
             return f"is {wanted}, {columns} columns are given; 'combine' needs a list in the list"
-        if self.part == "all" and self.shape is not None:
+        if self.weights is not None:
+            fits, made = branch.length == 1, "one number"
+        elif self.part == "all" and self.shape is not None:
             cells = _CELLS.get(branch.name)
             if cells is not None:
                 fits = len(self.shape) == len(cells)
@@ -150,7 +163,8 @@ class Rule(Block):
     def sources(self) -> tuple[str, ...]:
         """Return the foreign branches that are read."""
         names = [name for group in self.source for name in group]
-        return tuple(dict.fromkeys([*names, *([self.relative_to] if self.relative_to else [])]))
+        further = (self.weights, self.relative_to)
+        return tuple(dict.fromkeys([*names, *(name for name in further if name)]))
 
 
 class BranchMap(Block):
@@ -288,6 +302,8 @@ def _column(rule: Rule, group: tuple[str, ...], read: Callable[[str], Array], n:
         return np.full(n, rule.fill)
     take = _PARTS.get(rule.part, np.asarray)
     parts: list[Array] = [take(np.asarray(read(name))) for name in group]
+    if rule.weights is not None:
+        return compute_t_ecal(parts[0], np.asarray(read(rule.weights)))
     if len(parts) == 1:
         return parts[0]
     return np.asarray((np.sum if rule.combine == "sum" else np.max)(parts, axis=0))

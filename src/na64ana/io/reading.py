@@ -3,10 +3,12 @@
 import contextlib
 import uuid
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import uproot
 
 from na64ana.errors import DataError
@@ -15,10 +17,15 @@ from na64ana.io.format import (
     BRANCHES,
     FORMAT_VERSION,
     METADATA,
+    SPILL_BRANCHES,
+    SPILLS,
     TREE,
     FileMetadata,
 )
-from na64ana.io.maps import BranchMap
+from na64ana.io.maps import BranchMap, convert
+
+#: Relative difference of the EOT of a file and the sum over its spills that is rounding.
+SPILLS_TOLERANCE = 1e-6
 
 _MEASURED = tuple(branch.name for branch in BRANCHES)
 
@@ -36,7 +43,9 @@ class ForeignFile:
 class EventFile:
     """An event file that was opened and found complete.
 
-    `tree` is the name of its TTree; `branch_map` is None for files of the event format.
+    `tree` is the name of its TTree; `branch_map` is None for files of the event format. `spills`
+    are the arrays ``(k,)`` of its list of spills, by the names of `SPILL_BRANCHES`; None if there
+    is no list, and then all electrons on target count as those of good spills.
     """
 
     path: Path
@@ -44,6 +53,7 @@ class EventFile:
     uuid: bytes
     tree: str = TREE
     branch_map: BranchMap | None = None
+    spills: dict[str, npt.NDArray[Any]] | None = field(default=None, compare=False)
 
     @property
     def uuid_text(self) -> str:
@@ -91,6 +101,7 @@ def open_event_file(
             raise DataError(msg)
         _check_branches(path, file[TREE], branches)
         entries, identity = int(file[TREE].num_entries), file.file.fUUID
+        spills = _read_spills(path, file, metadata) if SPILLS in names else None
     if entries != metadata.entries:
         msg = (
             f"{path}: tree {TREE!r} has {entries} of {metadata.entries} events, "
@@ -103,7 +114,7 @@ def open_event_file(
             f"list it under {metadata.period}"
         )
         raise DataError(msg)
-    return EventFile(path, metadata, identity)
+    return EventFile(path, metadata, identity, spills=spills)
 
 
 def open_foreign_file(foreign: ForeignFile, *, period: str, branches: Collection[str]) -> EventFile:
@@ -146,6 +157,21 @@ def open_foreign_file(foreign: ForeignFile, *, period: str, branches: Collection
             raise DataError(msg)
         metadata = FileMetadata(period=period, eot=foreign.eot, entries=file[name].num_entries)
         return EventFile(path, metadata, file.file.fUUID, name, branch_map)
+
+
+def read_branches(
+    file: EventFile, names: Collection[str], start: int, stop: int
+) -> dict[str, npt.NDArray[Any]]:
+    """Return internal branches of some entries of an opened file, as they are."""
+    sources = names if file.branch_map is None else file.branch_map.sources(names)
+    with opened_root(file.path) as root:
+        found = root[file.tree].arrays(
+            list(sources), entry_start=start, entry_stop=stop, library="np"
+        )
+    if file.branch_map is None:
+        return dict(found)
+    n = stop - start
+    return {name: convert(file.branch_map, name, found.__getitem__, n) for name in names}
 
 
 def find_tree(file: uproot.ReadOnlyDirectory, branch_map: BranchMap) -> str | None:
@@ -228,6 +254,22 @@ def _read_metadata(path: Path, text: str) -> FileMetadata:
         )
         raise DataError(msg)
     return metadata
+
+
+def _read_spills(
+    path: Path, file: uproot.ReadOnlyDirectory, metadata: FileMetadata
+) -> dict[str, npt.NDArray[Any]]:
+    spills: dict[str, npt.NDArray[Any]] = file[SPILLS].arrays(
+        [branch.name for branch in SPILL_BRANCHES], library="np"
+    )
+    total = float(spills["eot"].sum())
+    if not abs(total - metadata.eot) <= SPILLS_TOLERANCE * metadata.eot:
+        msg = (
+            f"{path}: its spills hold {total:.6g} EOT, its metadata say {metadata.eot:.6g}; "
+            "make the file again"
+        )
+        raise DataError(msg)
+    return spills
 
 
 def _check_branches(path: Path, tree: uproot.TTree, branches: Collection[str]) -> None:

@@ -12,7 +12,14 @@ import pyarrow.parquet as pq
 import uproot
 
 from na64ana.io.atomic import atomic_path
-from na64ana.io.format import METADATA, TREE, FileMetadata, branch_types
+from na64ana.io.format import (
+    METADATA,
+    SPILL_BRANCHES,
+    SPILLS,
+    TREE,
+    FileMetadata,
+    branch_types,
+)
 
 #: Bits of the mantissa that are stored. Rounding to them, 0.05 % at most, is far below any
 #: resolution here. It makes every block compressible, and only a compressed LZ4 block carries the
@@ -32,8 +39,8 @@ class Sink(Protocol):
     def extend(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         """Append events."""
 
-    def finish(self, metadata: FileMetadata) -> None:
-        """Store the metadata."""
+    def finish(self, metadata: FileMetadata, spills: Arrays | None) -> None:
+        """Store the metadata, and the list of spills."""
 
 
 def write_events(
@@ -41,6 +48,7 @@ def write_events(
     events: Arrays | Iterable[Arrays],
     metadata: FileMetadata | Callable[[], FileMetadata],
     *,
+    spills: Arrays | Callable[[], Arrays | None] | None = None,
     truth: bool = True,
     container: Container = "ttree",
     overwrite: bool = False,
@@ -59,6 +67,9 @@ def write_events(
     metadata : FileMetadata or callable
         Stored in the file beside the events; `entries` must be their number. A callable is asked
         when all events are written.
+    spills : mapping, callable or None
+        The spills of the file, also those without an event: arrays ``(k,)`` by the names of
+        `SPILL_BRANCHES`, in order. Without them the file cannot say what a bad spill takes away.
     truth : bool
         Whether the `_true` branches are written.
     container : str
@@ -82,7 +93,7 @@ def write_events(
                 sink.extend(basket)
                 entries += len(basket["event"])
             said = metadata() if callable(metadata) else metadata
-            sink.finish(said)
+            sink.finish(said, spills() if callable(spills) else spills)
         if entries != said.entries:
             msg = f"{path}: {entries} events written, {said.entries} announced"
             raise ValueError(msg)
@@ -111,14 +122,18 @@ class _RootSink:
     """A ROOT file; LZ4, because a flipped bit in a zstd block can pass unseen."""
 
     def __init__(self, file: uproot.WritableDirectory, types: Types, *, rntuple: bool) -> None:
-        self._file = file
-        self._tree = (file.mkrntuple if rntuple else file.mktree)(TREE, types)
+        self._file, self._make = file, file.mkrntuple if rntuple else file.mktree
+        self._tree = self._make(TREE, types)
 
     def extend(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
         self._tree.extend(arrays)
 
-    def finish(self, metadata: FileMetadata) -> None:
+    def finish(self, metadata: FileMetadata, spills: Arrays | None) -> None:
         self._file[METADATA] = metadata.to_json()
+        if spills is not None:
+            types = {branch.name: np.dtype(branch.dtype) for branch in SPILL_BRANCHES}
+            arrays = {name: np.asarray(spills[name], kind) for name, kind in types.items()}
+            self._make(SPILLS, types).extend(arrays)
 
 
 @contextmanager
@@ -148,7 +163,8 @@ class _ParquetSink:
         ]
         self._writer.write_table(pa.table(columns, schema=self._schema))
 
-    def finish(self, metadata: FileMetadata) -> None:
+    def finish(self, metadata: FileMetadata, spills: Arrays | None) -> None:
+        del spills  # Parquet is for looking at, not for electrons on target
         self._writer.add_key_value_metadata({METADATA: metadata.to_json()})
 
 

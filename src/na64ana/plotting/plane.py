@@ -8,13 +8,13 @@ from matplotlib.patches import Rectangle
 
 from na64ana.plotting.style import ORANGE
 from na64ana.tally.regions import Box
-from na64ana.tally.tally import Plane
+from na64ana.tally.tally import Histogram
 
 #: The box is drawn this high [GeV], as in the papers: at its true height it would not be seen.
 DRAWN_HEIGHT = 5.0
 
 
-def plot_plane(plane: Plane, ax: Axes, *, box: Box, vmax: float, title: str = "") -> Axes:
+def plot_plane(plane: Histogram, ax: Axes, *, box: Box, vmax: float, title: str = "") -> Axes:
     """Draw events per bin, and the signal box and sidebands.
 
     Parameters

@@ -10,6 +10,7 @@ import cloudpickle
 
 from na64ana.config import Config
 from na64ana.config.shipped import shipped_path
+from na64ana.cuts.selection import Templates
 from na64ana.errors import ConfigError
 from na64ana.tally.tally import Tally
 
@@ -20,7 +21,7 @@ class TallyProcessor(Protocol):
     def columns(self, period: str) -> tuple[str, ...]:
         """Return the branches that `process` reads for a period."""
 
-    def process(self, events: Any) -> dict[str, Tally]:
+    def process(self, events: Any, /) -> dict[str, Tally]:
         """Return the tally of a chunk, by period."""
 
 
@@ -29,10 +30,21 @@ def processor_path(name: str) -> Path:
     return shipped_path("processors") / f"{name}.py"
 
 
-def load_processor(path: Path, config: Config, *, blinded: bool) -> TallyProcessor:
+def load_processor(
+    path: Path, config: Config, *, blinded: bool, templates: Templates | None = None
+) -> TallyProcessor:
     """Load the class ``Processor`` of a file and make an instance.
 
     The code of the file is executed: load only what the user named.
+
+    Parameters
+    ----------
+    path : Path
+    config : Config
+    blinded : bool
+        Whether the signal box stays closed.
+    templates : mapping of str to ShowerTemplate, or None
+        From a calibration, by period.
 
     Raises
     ------
@@ -47,9 +59,11 @@ def load_processor(path: Path, config: Config, *, blinded: bool) -> TallyProcess
         msg = f"{path}: has no class Processor; name the class so"
         raise ConfigError(msg)
     try:
-        processor: TallyProcessor = module.Processor(config, blinded=blinded)
+        processor: TallyProcessor = module.Processor(config, blinded=blinded, templates=templates)
+    except ConfigError:
+        raise
     except Exception as error:
-        msg = f"{path}: Processor(config, blinded=...) cannot be made: {error!r}"
+        msg = f"{path}: Processor(config, blinded=..., templates=...) cannot be made: {error!r}"
         raise ConfigError(msg) from error
     return processor
 

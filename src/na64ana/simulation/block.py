@@ -54,7 +54,7 @@ def simulate_block(plan: Plan, index: int, spills: Spills) -> Arrays:
     run_number, spill = spills.run_number[place], spills.spill[place]
     intensity = spills.intensity[place].astype(np.float32)
     state = resolve(config.conditions, run_number, spill, intensity)
-    arrays, kept = observe(rng, truth, state, config.simulation)
+    arrays, kept = observe(rng, truth, state, config.simulation, triggered=plan.triggered)
     factor = np.zeros(len(EventClass))
     for kind, value in plan.prescales().items():
         factor[kind] = value

@@ -4,8 +4,14 @@ import numpy as np
 import numpy.typing as npt
 
 from na64ana.config.models import Simulation
-from na64ana.cuts.shower import compute_chi2_shower
-from na64ana.io.derived import compute_impact_cell, compute_r_ecal, compute_r_hcal, flatten
+from na64ana.cuts.template import compute_chi2_shower
+from na64ana.io.derived import (
+    compute_impact_cell,
+    compute_r_ecal,
+    compute_r_hcal,
+    compute_t_ecal,
+    flatten,
+)
 from na64ana.io.format import EventClass, TriggerBit
 from na64ana.simulation import ecal, hcal, srd, tracker, veto
 from na64ana.simulation.pileup import Pileup, draw_pileup
@@ -27,7 +33,12 @@ HADRONS_AND_MUONS = (
 
 
 def observe(
-    rng: np.random.Generator, truth: Truth, state: State, choices: Simulation
+    rng: np.random.Generator,
+    truth: Truth,
+    state: State,
+    choices: Simulation,
+    *,
+    triggered: bool = True,
 ) -> tuple[Arrays, npt.NDArray[np.intp]]:
     """Return the measured and true branches of the events that the DAQ records.
 
@@ -41,6 +52,8 @@ def observe(
         The conditions that hold for them.
     choices : Simulation
         Windows of the read-out.
+    triggered : bool
+        Whether only triggered events are kept.
 
     Returns
     -------
@@ -63,7 +76,7 @@ def observe(
     online = e_ecal + ONLINE_RESOLUTION * rng.standard_normal(n, dtype=np.float32)
     physics = (e_prs > state.e_prs_min) & (online < state.e_ecal_max)
     beam = truth.kind == EventClass.BEAM_ELECTRON
-    kept = np.flatnonzero(physics | beam)
+    kept = np.flatnonzero(physics | beam) if triggered else np.arange(n)
     e_cell, t_cell = e_cell[kept], t_cell[kept]
     arrays: Arrays = {
         "trigger": (TriggerBit.PHYSICS * physics + TriggerBit.BEAM * beam)[kept],
@@ -71,6 +84,7 @@ def observe(
         "t_ecal_cell": flatten(t_cell),
         "e_prs": e_prs[kept],
         "e_ecal": e_ecal[kept],
+        "t_ecal": compute_t_ecal(t_cell, e_cell),
         "impact_cell": compute_impact_cell(e_cell),
         "r_ecal": compute_r_ecal(e_cell),
         "chi2_shower": compute_chi2_shower(e_cell, shower_template()),

@@ -21,7 +21,7 @@ from na64ana.io.atomic import check_space
 from na64ana.io.format import FileMetadata
 from na64ana.io.writing import Container, write_events
 from na64ana.simulation.block import TYPES, simulate_block
-from na64ana.simulation.plan import BLOCK_EVENTS, Plan, Spills, draw_spills
+from na64ana.simulation.plan import BLOCK_EVENTS, Plan, Spills, draw_spills, join_spills
 from na64ana.simulation.truth import Arrays
 
 #: Bytes that an event takes on disk at the very least.
@@ -32,8 +32,8 @@ AHEAD = 16
 
 def simulate(
     plan: Plan, *, events: int | None = None, workers: int = 1
-) -> Iterator[tuple[Arrays, float]]:
-    """Yield blocks of triggered events, and the electrons on target that each stands for.
+) -> Iterator[tuple[Arrays, Spills]]:
+    """Yield blocks of triggered events, and the spills that they come from.
 
     Parameters
     ----------
@@ -55,10 +55,10 @@ def simulate(
     for spills, arrays in _make_blocks(plan, tasks, workers):
         n = len(arrays["event"])
         if events is None or found + n <= events:
-            yield arrays, spills.eot
+            yield arrays, spills
         else:
-            left = events - found
-            yield {name: array[:left] for name, array in arrays.items()}, spills.eot * left / n
+            kept = {name: array[: events - found] for name, array in arrays.items()}
+            yield kept, spills.until(int(kept["run_number"][-1]), int(kept["spill"][-1]))
         found += n
         if events is not None and found >= events:
             return
@@ -115,9 +115,9 @@ def make_events(
 ) -> tuple[Arrays, FileMetadata]:
     """Return all events of a plan in memory, and what their file would say of itself."""
     blocks, eot = [], 0.0
-    for arrays, part in simulate(plan, events=events, workers=workers):
+    for arrays, spills in simulate(plan, events=events, workers=workers):
         blocks.append(arrays)
-        eot += part
+        eot += spills.eot
     joined = {
         name: np.concatenate([np.empty(0, kind), *(block[name] for block in blocks)])
         for name, kind in TYPES.items()
@@ -158,13 +158,13 @@ def write_simulated_file(
     ConfigError
         If the chosen classes have no events.
     """
-    entries, eot = 0, 0.0
+    entries, parts = 0, list[Spills]()
 
     def blocks() -> Iterator[Arrays]:
-        nonlocal entries, eot
+        nonlocal entries
         for arrays, part in simulate(plan, events=events, workers=workers):
             entries += len(arrays["event"])
-            eot += part
+            parts.append(part)
             if progress is not None:
                 progress(entries)
             yield arrays
@@ -174,7 +174,8 @@ def write_simulated_file(
     return write_events(
         path,
         blocks(),
-        lambda: _metadata(plan, events, entries, eot),
+        lambda: _metadata(plan, events, entries, join_spills(parts).eot),
+        spills=lambda: join_spills(parts).arrays() if parts else None,
         container=container,
         overwrite=overwrite,
     )

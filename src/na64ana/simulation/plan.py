@@ -1,9 +1,11 @@
 """What is to be simulated, and the spills in which it happens."""
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +46,8 @@ class Plan:
         Dark photons to be mixed in.
     classes : tuple of EventClass
         The classes of the mix.
+    triggered : bool
+        Whether only triggered events are kept, as the DAQ does; all, to count what is lost.
     """
 
     config: Config
@@ -51,6 +55,7 @@ class Plan:
     seed: int
     signal: Signal = field(default_factory=Signal)
     classes: tuple[EventClass, ...] = tuple(EventClass)
+    triggered: bool = True
 
     @property
     def eot(self) -> float:
@@ -110,7 +115,7 @@ class Plan:
         package = Path(__file__).parent
         others = (
             "constants.py",
-            "cuts/shower.py",
+            "cuts/template.py",
             "io/derived.py",
             "io/format.py",
             "io/writing.py",
@@ -128,6 +133,7 @@ class Plan:
             [sha256_array(self.signal.e_ap), sha256_array(self.signal.depth)],
             self.signal.expected,
             [kind.name for kind in self.classes],
+            self.triggered,
         )
 
 
@@ -144,12 +150,32 @@ class Spills:
         """Electrons on target of all spills."""
         return float(self.intensity.sum())
 
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what a file lists of its spills."""
+        return {"run_number": self.run_number, "spill": self.spill, "eot": self.intensity}
+
+    def until(self, run: int, spill: int) -> "Spills":
+        """Return the spills up to one of them, which is included."""
+        stop = 1 + int(np.flatnonzero((self.run_number == run) & (self.spill == spill))[0])
+        return Spills(self.run_number[:stop], self.spill[:stop], self.intensity[:stop])
+
     def up_to(self, eot: float) -> "Spills":
         """Return the spills until `eot` electrons have come; the last one is cut short."""
         before = np.cumsum(self.intensity) - self.intensity
         inside = before < eot
         intensity = np.minimum(self.intensity, eot - before)[inside]
         return Spills(self.run_number[inside], self.spill[inside], intensity)
+
+
+def join_spills(parts: Sequence[Spills]) -> Spills:
+    """Return all spills, one part after the other."""
+    none = Spills(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+    return Spills(
+        *(
+            np.concatenate([getattr(part, field.name) for part in (none, *parts)])
+            for field in fields(Spills)
+        )
+    )
 
 
 def draw_spills(plan: Plan, index: int) -> Spills:

@@ -5,8 +5,9 @@ from functools import cache
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from na64ana.cuts.shower import ShowerTemplate
+from na64ana.cuts.template import ShowerTemplate
 from na64ana.io.derived import shower_window
+from na64ana.io.format import ECAL_SHAPE
 from na64ana.simulation import ecal
 
 #: Energies [GeV] of the electrons and how many of each; the cell that they hit, and the threshold
@@ -37,4 +38,7 @@ def shower_template() -> ShowerTemplate:
         PchipInterpolator(np.log(_ENERGIES), np.array(table))(np.log(fine)).astype(np.float32)
         for table in (means, widths)
     )
-    return ShowerTemplate(fine.astype(np.float32), mean, width)
+    everywhere = np.zeros(ECAL_SHAPE[1] * ECAL_SHAPE[2], np.int64)
+    return ShowerTemplate(
+        "simulation", fine.astype(np.float32), everywhere, mean[None], width[None]
+    )

@@ -13,26 +13,28 @@ from na64ana.stats.model import Channel, CountingModel, Sample, symmetric
 def build_model(
     config: Config,
     table: BackgroundTable,
-    yields: Mapping[str, float],
+    signals: Mapping[str, float],
     observed: Mapping[str, int] | None,
+    efficiency_errors: Mapping[str, float] | None = None,
 ) -> CountingModel:
     """Return the counting model of one mass for epsilon = 1.
 
-    N = sum over periods of EOT x efficiency x yield (PRL 131 (2023) 161801, eq. 3). The errors of
-    yield and EOT are common to all periods; what is left of the total signal error, in
-    quadrature, is the efficiency's, per period.
+    The errors of yield and EOT are common to all periods; what is left of the total signal error,
+    in quadrature, is the efficiency's, per period, unless that was measured less well.
 
     Parameters
     ----------
     config : Config
-        Gives EOT, efficiencies and relative errors.
+        Gives the relative errors.
     table : BackgroundTable
         Expected background by period.
-    yields : mapping of str to float
-        Signal events per electron on target for epsilon = 1, by period; these periods are
-        combined.
+    signals : mapping of str to float
+        Signal events for epsilon = 1, EOT x efficiency x yield (PRL 131 (2023) 161801, eq. 3), by
+        period; these periods are combined.
     observed : mapping of str to int, or None
         Events in the box by period; None while it is closed.
+    efficiency_errors : mapping of str to float, or None
+        Relative errors of measured efficiencies by period.
 
     Raises
     ------
@@ -42,16 +44,16 @@ def build_model(
     errors = config.limits
     common = errors.yield_error**2 + errors.eot_error**2
     # Not negative by the checks of the configuration, up to rounding.
-    efficiency_error = float(np.sqrt(max(errors.signal_error**2 - common, 0.0)))
+    rest = float(np.sqrt(max(errors.signal_error**2 - common, 0.0)))
     channels = []
-    for name, per_electron in yields.items():
-        period = config.periods[name]
+    for name, expected in signals.items():
+        efficiency_error = max(rest, (efficiency_errors or {}).get(name, 0.0))
         factors = {
             names.YIELD: symmetric(errors.yield_error),
             names.EOT: symmetric(errors.eot_error),
             names.efficiency("overall", name): symmetric(efficiency_error),
         }
-        signal = Sample("signal", period.eot * period.efficiency * per_electron, factors)
+        signal = Sample("signal", expected, factors)
         backgrounds = tuple(
             Sample(row.source, row.events, {names.background(row.source, row.scope): row.factors})
             for row in table.of(name)

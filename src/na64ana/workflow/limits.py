@@ -13,16 +13,17 @@ from na64ana.background.extrapolation import Extrapolation
 from na64ana.background.table import BackgroundTable, published_rows
 from na64ana.config import Config
 from na64ana.constants import BEAM_ENERGY
-from na64ana.errors import ConfigError, DataError
-from na64ana.processing.processors import load_processor, processor_path
-from na64ana.processing.run import ProcessedRun, open_files, process
-from na64ana.provenance import sha256_file
+from na64ana.errors import ConfigError
+from na64ana.processing.processors import processor_path
+from na64ana.processing.run import ProcessedRun
 from na64ana.signal.yields import compute_yields
 from na64ana.stats.build import build_model
 from na64ana.stats.curve import LimitCurve, compute_curve
 from na64ana.stats.model import CountingModel
+from na64ana.workflow.efficiency import SignalEfficiency, signal_efficiencies
 from na64ana.workflow.events import Paths
 from na64ana.workflow.progress import Progress, silent
+from na64ana.workflow.selection import Calibrated, Selected, Settings, calibrate, select
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,15 +35,22 @@ BoxState = Literal["closed", "opened: simulated events", "opened: --unblind", "p
 class EventAnalysis:
     """What the event files gave.
 
-    `blinded` is the run that the background comes from; it was complete before the box was
-    opened. `extrapolations` are the fits of sideband C, by the periods fitted together. `observed`
-    are the events in the box by period, None while it is closed.
+    `selected` is the blinded run that the background comes from; it was complete before the box
+    was opened. `efficiencies` are those of the signal by period, `extrapolations` the fits of
+    sideband C by the periods fitted together. `observed` are the events in the box by period, None
+    while it is closed.
     """
 
-    processor_sha256: str
-    blinded: ProcessedRun
+    calibrated: Calibrated
+    selected: Selected
+    efficiencies: dict[str, SignalEfficiency]
     extrapolations: dict[str, Extrapolation]
     observed: dict[str, int] | None
+
+    @property
+    def run(self) -> ProcessedRun:
+        """Tallies, files and electrons on target of the blinded run."""
+        return self.selected.run
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ def limits_from_events(
     *,
     unblind: bool,
     processor: Path | None = None,
-    workers: int = 1,
+    settings: Settings | None = None,
     progress: Progress = silent,
 ) -> LimitsResult:
     """Run all steps on event files.
@@ -83,8 +91,8 @@ def limits_from_events(
         Whether the box of measured events is opened. That of simulated events always is.
     processor : Path or None
         A processor file; the default is the shipped ``invisible.py``.
-    workers : int
-        Worker processes; the result is the same for any number.
+    settings : Settings or None
+        Workers, chunks and checkpoints; the result is the same for any.
     progress : Progress
         Told of every step.
 
@@ -94,29 +102,31 @@ def limits_from_events(
         As the steps do; also DataError if no event of a period passes the trigger.
     """
     source = processor_path("invisible") if processor is None else processor
-    closed = load_processor(source, config, blinded=True)
-    files = open_files(paths, config, closed)
+    calibrated = calibrate(config, paths, settings=settings, progress=progress)
+    templates = calibrated.templates
     progress("selecting events, box closed", 0, 1)
-    run = process(files, config, closed, workers=workers)
+    closed = select(config, paths, source, blinded=True, templates=templates, settings=settings)
     progress("selecting events, box closed", 1, 1)
-    _check_triggered(run)
 
     progress("extrapolating sideband C", 0, 1)
-    sidebands = {name: tally.sideband_c for name, tally in run.tallies.items()}
+    sidebands = {name: tally.sideband_c for name, tally in closed.run.tallies.items()}
     table, extrapolations = estimate_background(config, sidebands)
     progress("extrapolating sideband C", 1, 1)
 
+    efficiencies = signal_efficiencies(config, calibrated, progress)
+    files = closed.run.files
     simulated = all(file.metadata.simulated for listed in files.values() for file in listed)
     observed: dict[str, int] | None = None
     box: BoxState = "closed"
     if simulated or unblind:
         box = "opened: simulated events" if simulated else "opened: --unblind"
         progress("opening the box", 0, 1)
-        opened = load_processor(source, config, blinded=False)
-        opened_run = process(files, config, opened, workers=workers)
-        observed = {name: tally.regions["signal_box"] for name, tally in opened_run.tallies.items()}
+        opened = select(
+            config, paths, source, blinded=False, templates=templates, settings=settings
+        )
+        observed = {name: one.regions["signal_box"] for name, one in opened.run.tallies.items()}
         progress("opening the box", 1, 1)
-    events = EventAnalysis(sha256_file(source), run, extrapolations, observed)
+    events = EventAnalysis(calibrated, closed, efficiencies, extrapolations, observed)
     return _limits(config, tuple(files), table, observed, box, events, progress)
 
 
@@ -153,10 +163,17 @@ def _limits(
 ) -> LimitsResult:
     masses = mass_grid(config)
     progress("computing signal yields", 0, 1)
-    yields = _yields(config, periods, masses)
+    signals = _signals(config, periods, masses, events)
+    errors = {} if events is None else events.efficiencies
     progress("computing signal yields", 1, 1)
     models = tuple(
-        build_model(config, table, {name: yields[name][i] for name in periods}, observed)
+        build_model(
+            config,
+            table,
+            {name: float(signals[name][i]) for name in periods},
+            observed,
+            {name: one.relative_error for name, one in errors.items()},
+        )
         for i in range(len(masses))
     )
     level = config.limits.confidence_level
@@ -170,24 +187,23 @@ def _limits(
     return LimitsResult(config, periods, box, table, models, curve, asymptotic, events)
 
 
-def _check_triggered(run: ProcessedRun) -> None:
-    """Stop at a period whose files cannot be what they claim: nothing at all is triggered."""
-    for name, tally in run.tallies.items():
-        if tally.cut_flow["trigger"] == 0:
-            paths = ", ".join(str(file.path) for file in run.files[name])
-            msg = (
-                f"period {name}: none of {tally.cut_flow['events']} events passes the trigger; "
-                f"check the branches trigger, e_prs [GeV] and e_ecal [GeV] of {paths}"
-            )
-            raise DataError(msg)
+def _signals(
+    config: Config, periods: tuple[str, ...], masses: Floats, events: EventAnalysis | None
+) -> dict[str, Floats]:
+    """Return the signal events in the box for epsilon = 1, by period and mass.
 
-
-def _yields(config: Config, periods: tuple[str, ...], masses: Floats) -> dict[str, Floats]:
-    """Return the yield per electron on target and mass, by period, for epsilon = 1."""
+    Electrons on target and efficiency are those of the event files, or else published.
+    """
     grid = tuple(map(float, masses))
-    return {
-        name: _yield_curve(grid, BEAM_ENERGY - config.periods[name].e_ecal_max) for name in periods
-    }
+    signals = {}
+    for name in periods:
+        period = config.periods[name]
+        eot, efficiency = period.eot, np.full(len(masses), period.efficiency)
+        if events is not None:
+            eot = events.run.exposures[name].eot
+            efficiency = events.efficiencies[name].at(masses)
+        signals[name] = eot * efficiency * _yield_curve(grid, BEAM_ENERGY - period.e_ecal_max)
+    return signals
 
 
 @cache

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import reduce
 from operator import add
@@ -21,7 +22,7 @@ from na64ana.stats import marginalised
 from na64ana.stats.curve import LimitCurve
 from na64ana.stats.workspace import make_workspace
 from na64ana.tally.regions import signal_box
-from na64ana.tally.tally import Plane
+from na64ana.tally.tally import Histogram
 from na64ana.workflow.limits import LimitsResult
 
 FILES = ("limits.csv", "limit.png", "workspace.json", "manifest.json")
@@ -46,7 +47,7 @@ def write_outputs(result: LimitsResult, folder: Path, *, inputs: dict[str, Any])
     _write_json(folder / "workspace.json", workspace)
     _draw_limit(result, folder / "limit.png")
     if result.events is not None:
-        _draw_plane(result, result.events.blinded, folder)
+        _draw_plane(result, result.events.run, folder)
     manifest = _manifest(result, inputs, float(result.curve.masses[place]))
     _write_json(folder / "manifest.json", manifest)
 
@@ -134,7 +135,7 @@ def _draw_plane(result: LimitsResult, run: ProcessedRun, folder: Path) -> None:
     (folder / "plane.csv").write_text(_plane_csv(planes), encoding="utf-8")
 
 
-def _plane_csv(planes: dict[str, Plane]) -> str:
+def _plane_csv(planes: dict[str, Histogram]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["stage", "e_ecal_low_GeV", "e_hcal_low_GeV", "events"])
@@ -174,12 +175,26 @@ def _manifest(result: LimitsResult, inputs: dict[str, Any], mass: float) -> dict
         ],
     }
     if result.events is not None:
-        run = result.events.blinded
-        content["processor_sha256"] = result.events.processor_sha256
+        run = result.events.run
+        content["processor_sha256"] = result.events.selected.processor_sha256
+        content["selection_lineage"] = result.events.selected.lineage
+        content["shower_templates_sha256"] = result.events.selected.templates
+        content["efficiency"] = {
+            name: {
+                "masses_GeV": one.masses.tolist(),
+                "value": one.at(one.masses).tolist(),
+                "simulated": [part.value for part in one.overall],
+                "data_over_simulation": one.scale[0],
+                "relative_error": one.relative_error,
+            }
+            for name, one in result.events.efficiencies.items()
+        }
         content["observed"] = result.events.observed
         content["prescale"] = run.prescales()
-        content["cut_flow"] = {name: tally.cut_flow for name, tally in run.tallies.items()}
+        content["cut_flow"] = {n: tally.cut_flow.counts() for n, tally in run.tallies.items()}
         content["regions"] = {name: tally.regions for name, tally in run.tallies.items()}
+        for name, exposure in run.exposures.items():
+            content["periods"][name]["exposure"] = {**asdict(exposure), "eot": exposure.eot}
         for name, files in run.files.items():
             content["periods"][name]["files"] = [
                 {

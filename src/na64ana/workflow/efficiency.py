@@ -1,0 +1,226 @@
+"""The signal efficiency: simulated signal, corrected by what calibration events and dimuons say."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from na64ana.config import Config
+from na64ana.constants import BEAM_ENERGY
+from na64ana.cuts.observables import Observables
+from na64ana.cuts.selection import apply_cuts, make_context, make_cuts
+from na64ana.cuts.template import ShowerTemplate
+from na64ana.io.chunk import ArrayChunk
+from na64ana.io.format import EventClass
+from na64ana.processing.processors import load_processor, processor_path
+from na64ana.signal.yields import sample_signal
+from na64ana.simulation.classes import Signal
+from na64ana.simulation.events import make_events
+from na64ana.simulation.plan import Plan
+from na64ana.tally.calibration import summarise
+from na64ana.tally.efficiency import Efficiency
+from na64ana.tally.tally import Tally
+from na64ana.workflow.progress import Progress, silent
+from na64ana.workflow.selection import Calibrated
+
+Floats = npt.NDArray[np.float64]
+
+#: Masses [GeV] of the simulated signal; between them the efficiency hardly changes.
+MASSES = (0.001, 0.01, 0.1, 1.0)
+#: Simulated dark photons per mass and period, and events of each control sample.
+N_SIGNAL, N_CONTROL = 4000, 5000
+#: Bins of the energy of the dark photon.
+N_BINS = 10
+#: Fewest muon pairs that say something of the simulation.
+DIMUONS_MIN = 100
+#: The cuts that muon pairs test: those on the shower of an electron that lost energy.
+SHAPE_CUTS = ("prs_shower", "shower_shape")
+#: Seed of the simulated signal; a choice, and not that of simulated data.
+SEED = 1913
+
+
+@dataclass(frozen=True)
+class SignalEfficiency:
+    """Efficiency of all cuts for dark photons above the threshold of missing energy.
+
+    Attributes
+    ----------
+    period : str
+    masses : array (k,)
+        Masses of the A' [GeV].
+    overall : tuple of Efficiency
+        One per mass, by simulation.
+    pooled : tuple of Efficiency
+        The same of all periods together whose threshold of missing energy is the same.
+    edges : array (bins + 1,)
+        Energies of the A' [GeV].
+    by_energy : tuple of tuple of Efficiency
+        By mass and energy of the A'.
+    cut_flow : tuple of dict of str to int
+        By mass: simulated A', then those that pass each cut and all before.
+    beam : tuple of Efficiency
+        Of calibration electrons for the cuts that both share: in the data, in the simulation.
+    dimuon : tuple of Efficiency
+        Of muon pairs for `SHAPE_CUTS`: in the data, in the simulation.
+    """
+
+    period: str
+    masses: Floats
+    overall: tuple[Efficiency, ...]
+    pooled: tuple[Efficiency, ...]
+    edges: Floats
+    by_energy: tuple[tuple[Efficiency, ...], ...]
+    cut_flow: tuple[dict[str, int], ...]
+    beam: tuple[Efficiency, Efficiency]
+    dimuon: tuple[Efficiency, Efficiency]
+
+    @cached_property
+    def scale(self) -> tuple[float, float]:
+        """Data over simulation, and its relative error: beam electrons times dimuons."""
+        pairs = [self.beam]
+        if min(one.total for one in self.dimuon) >= DIMUONS_MIN:
+            pairs.append(self.dimuon)
+        factor = float(np.prod([data.value / simulated.value for data, simulated in pairs]))
+        errors = [one.relative_error for pair in pairs for one in pair]
+        return factor, float(np.sqrt(np.square(errors).sum()))
+
+    def at(self, masses: Floats) -> Floats:
+        """Return the efficiency ``(n,)`` for masses [GeV], linear in their logarithm.
+
+        How it depends on the mass, through energy and depth of the dark photon, is a matter of the
+        ECAL, the same in all periods, and taken from the pooled sample; the period scales it.
+        """
+        values = [one.value for one in self.pooled]
+        level = self.scale[0] * _sum(self.overall).value / _sum(self.pooled).value
+        return level * np.interp(np.log(masses), np.log(self.masses), values)
+
+    @property
+    def relative_error(self) -> float:
+        """Relative error from the numbers of events."""
+        pooled = max(one.relative_error for one in self.pooled)
+        return float(np.hypot(np.hypot(self.scale[1], _sum(self.overall).relative_error), pooled))
+
+
+def _sum(parts: Iterable[Efficiency]) -> Efficiency:
+    """Return the efficiency of all events together."""
+    parts = tuple(parts)
+    return Efficiency.of(sum(one.passed for one in parts), sum(one.total for one in parts))
+
+
+def signal_efficiencies(
+    config: Config, calibrated: Calibrated, progress: Progress = silent
+) -> dict[str, SignalEfficiency]:
+    """Return the signal efficiency of each period.
+
+    Parameters
+    ----------
+    config : Config
+    calibrated : Calibrated
+        Templates and control samples of the data.
+    progress : Progress
+    """
+    alone: dict[str, SignalEfficiency] = {}
+    periods = tuple(calibrated.calibrations)
+    for done, name in enumerate(periods):
+        progress("simulating the signal", done, len(periods))
+        alone[name] = signal_efficiency(config, name, calibrated)
+    progress("simulating the signal", len(periods), len(periods))
+    pooled = {}
+    for name, one in alone.items():
+        alike = [other for other in alone.values() if (other.edges == one.edges).all()]
+        parts = zip(*(other.overall for other in alike), strict=True)
+        pooled[name] = replace(one, pooled=tuple(_sum(part) for part in parts))
+    return pooled
+
+
+def signal_efficiency(config: Config, period: str, calibrated: Calibrated) -> SignalEfficiency:
+    """Return the signal efficiency of a period by itself.
+
+    Parameters
+    ----------
+    config : Config
+    period : str
+    calibrated : Calibrated
+        Template and control samples of the data.
+    """
+    template = calibrated.templates.get(period)
+    threshold = BEAM_ENERGY - config.periods[period].e_ecal_max
+    edges = np.linspace(threshold, BEAM_ENERGY, N_BINS + 1)
+    overall, by_energy, flows = [], [], []
+    for i, mass in enumerate(MASSES):
+        e_ap, n_passed, names = _simulate(config, period, template, mass, SEED + i)
+        passed = n_passed == len(names)
+        overall.append(Efficiency.of(int(passed.sum()), len(passed)))
+        total, kept = (np.histogram(e, edges)[0] for e in (e_ap, e_ap[passed]))
+        by_energy.append(
+            tuple(Efficiency.of(int(k), int(n)) for k, n in zip(kept, total, strict=True))
+        )
+        left = [int((n_passed > j).sum()) for j in range(len(names))]
+        flows.append({"signal": len(e_ap), **dict(zip(names, left, strict=True))})
+    reference = {
+        name: _control_sample(config, period, template, name, kind)
+        for name, kind in (
+            ("calibration", EventClass.BEAM_ELECTRON),
+            ("dimuon", EventClass.DIMUON),
+        )
+    }
+    dimuon = (calibrated.dimuon.run.tallies[period], reference["dimuon"])
+    return SignalEfficiency(
+        period=period,
+        masses=np.array(MASSES),
+        overall=tuple(overall),
+        pooled=tuple(overall),
+        edges=edges,
+        by_energy=tuple(by_energy),
+        cut_flow=tuple(flows),
+        beam=(
+            calibrated.calibrations[period].overall,
+            summarise(period, reference["calibration"]).overall,
+        ),
+        dimuon=(_shape_efficiency(dimuon[0]), _shape_efficiency(dimuon[1])),
+    )
+
+
+def _simulate(
+    config: Config, period: str, template: ShowerTemplate | None, mass: float, seed: int
+) -> tuple[Floats, npt.NDArray[np.uint8], tuple[str, ...]]:
+    """Return the energies of dark photons [GeV], how many cuts each passes, and the cuts."""
+    rng = np.random.default_rng([SEED, seed])
+    threshold = BEAM_ENERGY - config.periods[period].e_ecal_max
+    e_ap, depth = sample_signal(rng, N_SIGNAL, mass, beam_energy=BEAM_ENERGY, e_miss_min=threshold)
+    signal = Signal(e_ap.astype(np.float32), depth.astype(np.float32), expected=N_SIGNAL)
+    plan = Plan(config, period, seed, signal, (EventClass.SIGNAL,), triggered=False)
+    arrays, _ = make_events(plan)
+    templates = {} if template is None else {period: template}
+    context, cuts = make_context(config, period, templates), make_cuts(config, period)
+    passed = apply_cuts(cuts, Observables(arrays, context, len(arrays["event"])))
+    energy = arrays["e_missing_true"].astype(np.float64)
+    return energy, passed.n_passed, tuple(cut.name for cut in cuts)
+
+
+def _control_sample(
+    config: Config, period: str, template: ShowerTemplate | None, name: str, kind: EventClass
+) -> Tally:
+    """Return the tally of a simulated control sample."""
+    some = {"max_events": N_CONTROL, "max_beam_events": N_CONTROL}
+    small = replace_simulation(config, **some)
+    arrays, _ = make_events(Plan(small, period, SEED, classes=(kind,)))
+    templates = {} if template is None else {period: template}
+    processor = load_processor(processor_path(name), config, blinded=True, templates=templates)
+    return processor.process(ArrayChunk(arrays, period))[period]
+
+
+def replace_simulation(config: Config, **changes: int) -> Config:
+    """Return a configuration with other numbers of simulated events."""
+    simulation = config.simulation.model_copy(update=changes)
+    return config.model_copy(update={"simulation": simulation})
+
+
+def _shape_efficiency(tally: Tally) -> Efficiency:
+    """Return the share of muon pairs that pass `SHAPE_CUTS`, of those that pass all others."""
+    flow = tally.cut_flow
+    passed = flow[flow.cuts[-1]]
+    lost = sum(row.only or 0 for row in flow.rows() if row.cut in SHAPE_CUTS)
+    return Efficiency.of(passed, passed + lost)

@@ -1,0 +1,189 @@
+"""From event files to tallies: calibration first, then what its shower template is needed for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from na64ana.config import Config
+from na64ana.config.conditions import row_at
+from na64ana.cuts.selection import Templates
+from na64ana.errors import DataError
+from na64ana.processing.checkpoints import Checkpoints, selection_lineage, template_digest
+from na64ana.processing.processors import load_processor, processor_path
+from na64ana.processing.run import CHUNK_SIZE, ProcessedRun, open_files, process
+from na64ana.provenance import sha256_file
+from na64ana.tally.calibration import Calibration, make_template, summarise
+from na64ana.workflow.events import Paths
+from na64ana.workflow.progress import Progress, silent
+
+#: The read-out threshold of a cell stands this many standard deviations over its noise
+#: (conditions.threshold_ecal_cell).
+THRESHOLD_SIGMAS = 3.0
+
+
+@dataclass(frozen=True)
+class Selected:
+    """What a processor found, and what it was made of."""
+
+    processor: Path
+    processor_sha256: str
+    lineage: str
+    blinded: bool
+    run: ProcessedRun
+    templates: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What calibration events and muon pairs tell, by period.
+
+    Attributes
+    ----------
+    templates : dict of str to ShowerTemplate
+        For periods whose energies come from cells.
+    beam, dimuon : Selected
+        The two control samples, with these templates.
+    calibrations : dict of str to Calibration
+    """
+
+    templates: Templates
+    beam: Selected
+    dimuon: Selected
+    calibrations: dict[str, Calibration]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How files are processed; none of it changes a result.
+
+    Attributes
+    ----------
+    workers : int
+    chunk_size : int
+        Events per task.
+    checkpoints : Path or None
+        Folder of the tallies of chunks, from which an interrupted run goes on.
+    """
+
+    workers: int = 1
+    chunk_size: int = CHUNK_SIZE
+    checkpoints: Path | None = None
+
+
+def select(
+    config: Config,
+    paths: Paths,
+    source: Path,
+    *,
+    blinded: bool,
+    templates: Templates | None = None,
+    settings: Settings | None = None,
+) -> Selected:
+    """Run a processor over event files.
+
+    Parameters
+    ----------
+    config : Config
+    paths : dict of str to tuple of Path
+        Event files by period.
+    source : Path
+        The processor's file.
+    blinded : bool
+        Whether the signal box stays closed.
+    templates : mapping of str to ShowerTemplate, or None
+        From `calibrate`.
+    settings : Settings or None
+
+    Raises
+    ------
+    ConfigError, DataError, IncompleteDataError, ProcessorError
+        As `load_processor`, `open_files` and `process`.
+    """
+    settings = settings or Settings()
+    processor = load_processor(source, config, blinded=blinded, templates=templates)
+    files = open_files(paths, config, processor)
+    digest = sha256_file(source)
+    identity = selection_lineage(config, tuple(files), digest, blinded=blinded, templates=templates)
+    folder = settings.checkpoints
+    checkpoints = None if folder is None else Checkpoints(folder, identity)
+    run = process(
+        files,
+        config,
+        processor,
+        workers=settings.workers,
+        chunk_size=settings.chunk_size,
+        checkpoints=checkpoints,
+    )
+    used = {name: template_digest(one) for name, one in (templates or {}).items()}
+    return Selected(source, digest, identity, blinded, run, used)
+
+
+def calibrate(
+    config: Config,
+    paths: Paths,
+    *,
+    settings: Settings | None = None,
+    progress: Progress = silent,
+) -> Calibrated:
+    """Find shower templates, and with them efficiencies, thresholds and pile-up.
+
+    Two passes: the first adds up showers of electrons and muon pairs, the second knows their mean.
+
+    Parameters
+    ----------
+    config : Config
+    paths : dict of str to tuple of Path
+        Event files by period.
+    settings : Settings or None
+    progress : Progress
+
+    Raises
+    ------
+    DataError
+        If a period has too few calibration electrons; else as `select`.
+    """
+    sources = {name: processor_path(name) for name in ("calibration", "dimuon")}
+    cells = [name for name in paths if config.selection_of(name).energies_from == "cells"]
+    templates: Templates = {}
+    if cells:
+        progress("adding up showers", 0, 1)
+        some = {name: paths[name] for name in cells}
+        first = {}
+        for name in ("dimuon", "calibration"):
+            run = select(config, some, sources[name], blinded=True, settings=settings).run
+            if name == "dimuon":
+                check_triggered(run)
+            first[name] = run.tallies
+        templates = {
+            period: make_template(
+                period, {name: one[period] for name, one in first.items()}, _noise(config, period)
+            )
+            for period in cells
+        }
+        progress("adding up showers", 1, 1)
+    progress("measuring efficiencies", 0, 1)
+    second = {
+        name: select(config, paths, source, blinded=True, templates=templates, settings=settings)
+        for name, source in sources.items()
+    }
+    progress("measuring efficiencies", 1, 1)
+    beam = second["calibration"]
+    calibrations = {name: summarise(name, tally) for name, tally in beam.run.tallies.items()}
+    return Calibrated(templates, beam, second["dimuon"], calibrations)
+
+
+def check_triggered(run: ProcessedRun) -> None:
+    """Stop at a period whose files cannot be what they claim: nothing at all is triggered."""
+    for name, tally in run.tallies.items():
+        if tally.cut_flow["trigger"] == 0:
+            paths = ", ".join(str(file.path) for file in run.files[name])
+            msg = (
+                f"period {name}: none of {tally.cut_flow['events']} events passes the trigger; "
+                f"check the branches trigger, e_ecal_cell or e_ecal [GeV] of {paths}"
+            )
+            raise DataError(msg)
+
+
+def _noise(config: Config, period: str) -> float:
+    """Return the noise of an ECAL cell [GeV]."""
+    run = config.periods[period].runs.first
+    return row_at(config.conditions.threshold_ecal_cell, run).value / THRESHOLD_SIGMAS
