@@ -88,6 +88,57 @@ def test_a_mistake_is_named_with_file_and_line(tmp_path, old, new, said):
     assert "\n" not in message
 
 
+@pytest.mark.parametrize(
+    ("window", "said"),
+    [
+        (
+            "{name: a, observable: e_seal, max: 1 GeV, reason: b}",
+            "unknown observable 'e_seal'; did you mean 'e_ecal'? Known: physics_trigger",
+        ),
+        ("{name: a, observable: e_ecal, max: 1, reason: b}", "'1' has no unit"),
+        ("{name: a, observable: e_ecal, reason: b}", "give min, max or both"),
+        ("{name: a, observable: f_prs, min: 0.3, max: 0.2, reason: b}", "min is not below max"),
+        ("{name: a, observable: f_prs, min: high, reason: b}", "unable to parse string"),
+        ("{name: trigger, observable: f_prs, max: 1, reason: b}", "'trigger' is taken"),
+        ("{name: a, observable: f_prs, max: 1}", "this key is missing"),
+        (
+            "{name: a, observable: f_prs, most: 1, max: 1, reason: b}",
+            "unknown key Allowed: max, min",
+        ),
+    ],
+)
+def test_a_mistake_in_a_cut_of_the_user_is_named(tmp_path, window, said):
+    quiet = "    hcal_quiet: {e_hcal_max: 1 GeV}\n"
+    path, line = edited(tmp_path, quiet, f"    windows:\n      - {window}\n{quiet}")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    text = str(caught.value)
+    assert said.replace("'1'", "1") in text
+    where = int(text.removeprefix(f"{path}:").split(":")[0])
+    assert line <= where <= line + 1
+
+
+def test_a_cut_of_the_user_has_internal_units(tmp_path):
+    quiet = "    hcal_quiet: {e_hcal_max: 1 GeV}\n"
+    window = "windows: [{name: a, observable: theta_in, min: 1 mrad, max: 2 mrad, reason: b}]"
+    path, _ = edited(tmp_path, quiet, f"    {window}\n{quiet}")
+    (own,) = load_config(path).selections["runs_I_III"].windows
+    assert (own.min, own.max) == pytest.approx((1e-3, 2e-3))
+
+
+def test_two_cuts_of_one_name_are_refused(tmp_path):
+    quiet = "    hcal_quiet: {e_hcal_max: 1 GeV}\n"
+    one = "{name: a, observable: f_prs, max: 0.2, reason: b}"
+    path, _ = edited(tmp_path, quiet, f"    windows: [{one}, {one}]\n{quiet}")
+    with pytest.raises(ConfigError, match="the name 'a' stands twice"):
+        load_config(path)
+
+
+def test_a_cut_that_is_null_is_not_made(tmp_path):
+    path, _ = edited(tmp_path, "impact_cell: {distance_max: 1}", "impact_cell: null")
+    assert load_config(path).selections["runs_IV_V"].impact_cell is None
+
+
 def test_a_missing_key_is_named(tmp_path):
     path, _ = edited(tmp_path, "    year: 2016\n", "")
     with pytest.raises(ConfigError, match=r"periods\.I\.year: this key is missing"):

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from na64ana.cli.options import (
-    PeriodFile,
     config_option,
+    events_option,
     overwrite_option,
     seed_option,
     workers_option,
@@ -19,14 +19,7 @@ from na64ana.cli.options import (
     is_flag=True,
     help="Start from the published backgrounds, efficiencies and counts; no event files.",
 )
-@click.option(
-    "--events",
-    "event_files",
-    type=PeriodFile(),
-    multiple=True,
-    help="An event file of a period, for example V=run2022.root; repeat for more. Without any, "
-    "the files of the configuration are used, and if there are none, simulated ones.",
-)
+@events_option
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
@@ -80,7 +73,7 @@ def limits(  # noqa: PLR0913 - an argument per option
     from na64ana.config import load_config  # noqa: PLC0415
     from na64ana.io.atomic import atomic_files  # noqa: PLC0415
     from na64ana.processing.processors import load_processor  # noqa: PLC0415
-    from na64ana.workflow.events import cache_folder, listed_files, simulated_files  # noqa: PLC0415
+    from na64ana.workflow.events import files_or_simulated  # noqa: PLC0415
     from na64ana.workflow.limits import limits_from_events, limits_from_published  # noqa: PLC0415
     from na64ana.workflow.outputs import output_names, write_outputs  # noqa: PLC0415
     from na64ana.workflow.selection import Settings  # noqa: PLC0415
@@ -101,15 +94,9 @@ def limits(  # noqa: PLR0913 - an argument per option
         if published:
             result = limits_from_published(config, progress=progress)
         else:
-            extra: dict[str, tuple[Path, ...]] = {}
-            for period, path in event_files:
-                extra[period] = (*extra.get(period, ()), path)
             if processor is not None:  # a mistake in it shows before anything long begins
                 load_processor(processor, config, blinded=True)
-            paths = listed_files(config, extra)
-            if not paths:
-                click.echo(f"no event files given: simulating into {cache_folder()}", err=True)
-                paths = simulated_files(config, seed=seed, progress=progress)
+            paths = files_or_simulated(config, event_files, seed=seed, progress=progress)
             result = limits_from_events(
                 config,
                 paths,

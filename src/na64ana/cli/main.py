@@ -11,8 +11,10 @@ from typing import NoReturn
 import click
 
 from na64ana import __version__
+from na64ana.cli.cutflow import cutflow
 from na64ana.cli.inspect import inspect
 from na64ana.cli.limits import limits
+from na64ana.cli.process import process
 from na64ana.cli.simulate import simulate
 from na64ana.errors import NA64AnaError
 
@@ -32,8 +34,10 @@ def cli(debug: bool) -> None:
     del debug  # read by main, which is where errors arrive
 
 
+cli.add_command(cutflow)
 cli.add_command(inspect)
 cli.add_command(limits)
+cli.add_command(process)
 cli.add_command(simulate)
 
 

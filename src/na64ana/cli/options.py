@@ -5,30 +5,6 @@ from typing import Any
 
 import click
 
-config_option = click.option(
-    "--config",
-    "config_path",
-    type=click.Path(path_type=Path),
-    help="Periods, cuts and choices, laid out as the shipped datasets.yaml (the default).",
-)
-seed_option = click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=7,
-    show_default=True,
-    help="Seed of the simulation: the same seed gives the same events.",
-)
-workers_option = click.option(
-    "--workers",
-    type=click.IntRange(1, 256),
-    default=1,
-    show_default=True,
-    help="Worker processes; the result is the same for any number.",
-)
-overwrite_option = click.option(
-    "--overwrite", is_flag=True, help="Replace results of an earlier run."
-)
-
 
 class Count(click.ParamType[int]):
     """A whole number of at least one, also written 1e6."""
@@ -79,3 +55,36 @@ class PeriodFile(click.ParamType[tuple[str, Path]]):
         if not (period and separator and path):
             self.fail(f"{value!r} is no PERIOD=FILE, for example V=run2022.root", param, ctx)
         return period, Path(path)
+
+
+config_option = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    help="Periods, cuts and choices, laid out as the shipped datasets.yaml (the default).",
+)
+events_option = click.option(
+    "--events",
+    "event_files",
+    type=PeriodFile(),
+    multiple=True,
+    help="An event file of a period, for example V=run2022.root; repeat for more. Without any, "
+    "the files of the configuration are used, and if there are none, simulated ones.",
+)
+seed_option = click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=7,
+    show_default=True,
+    help="Seed of the simulation: the same seed gives the same events.",
+)
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Worker processes; the result is the same for any number.",
+)
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Replace results of an earlier run."
+)

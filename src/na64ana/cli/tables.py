@@ -1,13 +1,18 @@
 """Results as tables on the terminal."""
 
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from na64ana.config.observables import OBSERVABLES
 from na64ana.config.reference import load_reference
-from na64ana.processing.run import ProcessedRun
+from na64ana.tally.calibration import Calibration
+from na64ana.tally.cut_flow import CutFlow, count, percent
+from na64ana.tally.efficiency import Efficiency
 from na64ana.workflow.limits import LimitsResult
 from na64ana.workflow.outputs import compare_with_published
 
@@ -21,7 +26,8 @@ _PRINTED = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 def print_result(result: LimitsResult, console: Console) -> None:
     """Print cut flow, background and limits."""
     if result.events is not None:
-        console.print(_cut_flow(result.events.run))
+        flows = {name: tally.cut_flow for name, tally in result.events.run.tallies.items()}
+        print_cut_flows(flows, console)
         for period, factors in result.events.run.prescales().items():
             names = [f"{name} by {n}" for name, n in factors.items() if "beam" not in name]
             text = ", ".join([*names, "particles of the beam"])
@@ -35,16 +41,94 @@ def _table(title: str) -> Table:
     return Table(title=title, title_justify="left", title_style="bold")
 
 
-def _cut_flow(run: ProcessedRun) -> Table:
-    table = _table("Cut flow: events left, signal box closed")
+def print_cut_flows(
+    flows: Mapping[str, CutFlow], console: Console, *, blinded: bool = True
+) -> None:
+    """Print events after each cut: a column per period, or all ratios of a single one."""
+    box = "signal box closed" if blinded else "signal box open"
+    if len(flows) == 1:
+        ((period, flow),) = flows.items()
+        console.print(_one_flow(flow, f"Cut flow of {period}, {box}"))
+        return
+    table = _table(f"Cut flow: events left, {box}")
     table.add_column("cut")
-    for period in run.tallies:
+    for period in [*flows, "sum"]:
         table.add_column(period, justify="right")
-    table.add_column("sum", justify="right")
-    for name in next(iter(run.tallies.values())).cut_flow:
-        counts = [tally.cut_flow[name] for tally in run.tallies.values()]
-        table.add_row(name, *(f"{count:,}" for count in [*counts, sum(counts)]))
+    for name in dict.fromkeys(cut for flow in flows.values() for cut in flow.cuts):
+        counts = [flow.counts().get(name) for flow in flows.values()]
+        total = sum(number or 0 for number in counts)
+        table.add_row(name, *(count(number) for number in [*counts, total]))
+    console.print(table)
+
+
+def print_classes(flows: Mapping[str, CutFlow], console: Console) -> None:
+    """Print the cut flow of each period with a column per class."""
+    if not console.is_terminal:
+        console = Console(width=160)
+    for period, flow in flows.items():
+        classes = flow.classes()
+        table = _table(f"Cut flow of {period} by class")
+        table.add_column("cut")
+        for name in classes:
+            table.add_column(name.replace("_", " "), justify="right")
+        for cut in flow.cuts:
+            table.add_row(cut, *(count(one[cut]) for one in classes.values()))
+        console.print(table)
+
+
+def _one_flow(flow: CutFlow, title: str) -> Table:
+    table = _table(title)
+    table.add_column("cut")
+    for name in ("events", "relative", "absolute", "only"):
+        table.add_column(name, justify="right")
+    for row in flow.rows():
+        ratios = percent(row.relative), percent(row.absolute)
+        table.add_row(row.cut, count(row.events), *ratios, count(row.only))
     return table
+
+
+def print_cuts(cuts: Mapping[str, Sequence[Mapping[str, Any]]], console: Console) -> None:
+    """Print what each cut asks, why, and its source; once for periods that ask the same."""
+    alike: dict[str, list[str]] = {}
+    for period, listed in cuts.items():
+        alike.setdefault(json.dumps(listed), []).append(period)
+    for text, periods in alike.items():
+        table = _table(f"Cuts of {' '.join(periods)}")
+        for name in ("cut", "asks", "against", "source"):
+            table.add_column(name)
+        for cut in json.loads(text):
+            asks = "\n".join(_window(*window) for window in cut["windows"])
+            table.add_row(cut["name"], asks, cut["reason"], cut["source"])
+        console.print(table)
+
+
+def _window(name: str, low: float | None, high: float | None) -> str:
+    unit = OBSERVABLES[name].unit
+    if high is None:
+        return f"{name} > {low:g} {unit}".rstrip()
+    left = "" if low is None else f"{low:g} < "
+    return f"{left}{name} < {high:g} {unit}".rstrip()
+
+
+def print_efficiencies(calibrations: Mapping[str, Calibration], console: Console) -> None:
+    """Print the efficiencies that calibration electrons have, with their 68 % intervals."""
+    table = _table("Efficiencies of beam electrons in percent, ± half of the 68 % interval")
+    table.add_column("cut")
+    for period in calibrations:
+        table.add_column(period, justify="right")
+    for name in next(iter(calibrations.values())).efficiencies:
+        table.add_row(
+            name, *(_efficiency(one.efficiencies.get(name)) for one in calibrations.values())
+        )
+    table.add_section()
+    table.add_row("all together", *(_efficiency(one.overall) for one in calibrations.values()))
+    console.print(table)
+
+
+def _efficiency(one: Efficiency | None) -> str:
+    if one is None or not one.total:
+        return "-"
+    return f"{100 * one.value:.1f} ± {100 * one.error:.1f}"
 
 
 def _background(result: LimitsResult) -> Table:

@@ -180,6 +180,9 @@ class ObservableWindow(Block):
         if self.min is not None and self.max is not None and not self.min < self.max:
             msg = "min is not below max"
             raise ValueError(msg)
+        if self.name in {"events", *CUT_ORDER}:
+            msg = f"the name {self.name!r} is taken; choose another"
+            raise ValueError(msg)
         return self
 
 
@@ -212,9 +215,8 @@ class Selection(Block):
     @model_validator(mode="after")
     def _check_names(self) -> Self:
         names = [window.name for window in self.windows]
-        taken = {*CUT_ORDER, *(name for name in names if names.count(name) > 1)}
-        if clash := [name for name in names if name in taken]:
-            msg = f"windows: the name {clash[0]!r} is taken; choose another"
+        if twice := [name for name in names if names.count(name) > 1]:
+            msg = f"windows: the name {twice[0]!r} stands twice"
             raise ValueError(msg)
         return self
 

@@ -1,7 +1,7 @@
 """Event files: those of the user, or simulated ones in a cache folder."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import platformdirs
@@ -47,18 +47,40 @@ def listed_files(config: Config, extra: Mapping[str, tuple[Path, ...]]) -> Paths
     return found
 
 
+def files_or_simulated(
+    config: Config,
+    given: Iterable[tuple[str, Path]],
+    *,
+    seed: int,
+    progress: Progress,
+) -> Paths:
+    """Return the files given as (period, path), else those of datasets.yaml, else simulated ones.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As `listed_files`.
+    """
+    extra: dict[str, tuple[Path, ...]] = {}
+    for period, path in given:
+        extra[period] = (*extra.get(period, ()), path)
+    paths = listed_files(config, extra)
+    return paths or simulated_files(config, seed=seed, progress=progress)
+
+
 def simulated_files(config: Config, *, seed: int, progress: Progress) -> Paths:
     """Return a simulated file per period, made where the cache does not hold it yet."""
     paths: Paths = {}
     for done, name in enumerate(config.periods):
-        progress("simulating event files", done, len(config.periods))
+        progress(f"simulating event files into {cache_folder()}", done, len(config.periods))
         plan = Plan(config, name, seed)
         identity = plan.lineage()
         path = cache_folder() / f"events_{name}_{identity[:16]}.root"
         if not _is_intact(path, name, identity):
             write_simulated_file(path, plan, overwrite=True)
         paths[name] = (path,)
-    progress("simulating event files", len(config.periods), len(config.periods))
+    n = len(config.periods)
+    progress(f"simulating event files into {cache_folder()}", n, n)
     return paths
 
 

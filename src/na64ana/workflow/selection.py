@@ -5,6 +5,7 @@ from pathlib import Path
 
 from na64ana.config import Config
 from na64ana.config.conditions import row_at
+from na64ana.cuts.cut import Cut
 from na64ana.cuts.selection import Templates
 from na64ana.errors import DataError
 from na64ana.processing.checkpoints import Checkpoints, selection_lineage, template_digest
@@ -20,9 +21,25 @@ from na64ana.workflow.progress import Progress, silent
 THRESHOLD_SIGMAS = 3.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Selected:
-    """What a processor found, and what it was made of."""
+    """What a processor found, and what it was made of.
+
+    Attributes
+    ----------
+    processor : Path
+        Its file, and the sha256 of its text.
+    lineage : str
+        sha256 of all that decides the tallies, beside the event files.
+    blinded : bool
+        Whether the signal box stayed closed.
+    run : ProcessedRun
+        Tallies, files, electrons on target.
+    templates : dict of str to str
+        sha256 of the shower template, by period.
+    cuts : dict of str to tuple of Cut
+        By period; empty if the processor does not tell its cuts.
+    """
 
     processor: Path
     processor_sha256: str
@@ -30,6 +47,7 @@ class Selected:
     blinded: bool
     run: ProcessedRun
     templates: dict[str, str]
+    cuts: dict[str, tuple[Cut, ...]]
 
 
 @dataclass(frozen=True)
@@ -114,7 +132,9 @@ def select(
         checkpoints=checkpoints,
     )
     used = {name: template_digest(one) for name, one in (templates or {}).items()}
-    return Selected(source, digest, identity, blinded, run, used)
+    tell = getattr(processor, "cuts", None)
+    cuts = {} if tell is None else {period: tell(period) for period in files}
+    return Selected(source, digest, identity, blinded, run, used, cuts)
 
 
 def calibrate(

@@ -1,0 +1,102 @@
+"""`na64ana process`: from event files to tallies."""
+
+from pathlib import Path
+
+import click
+
+from na64ana.cli.options import (
+    config_option,
+    events_option,
+    overwrite_option,
+    seed_option,
+    workers_option,
+)
+
+
+@click.command()
+@events_option
+@click.option(
+    "--processor",
+    default="invisible",
+    show_default=True,
+    help="invisible, dimuon, calibration, or a file of yours; its code is executed.",
+)
+@click.option(
+    "--calibration",
+    "calibration_folder",
+    type=click.Path(path_type=Path),
+    help="Folder of an earlier run whose shower templates are used; else the files are calibrated.",
+)
+@click.option("--unblind", is_flag=True, help="Open the signal box.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder for the results.",
+)
+@workers_option
+@seed_option
+@config_option
+@overwrite_option
+def process(  # noqa: PLR0913 - an argument per option
+    *,
+    event_files: tuple[tuple[str, Path], ...],
+    processor: str,
+    calibration_folder: Path | None,
+    unblind: bool,
+    output: Path,
+    workers: int,
+    seed: int,
+    config_path: Path | None,
+    overwrite: bool,
+) -> None:
+    """Apply a selection to event files, and keep what it counts.
+
+    First the files are calibrated: electrons of the beam and muon pairs give the mean shower, and
+    with it efficiencies. Then the processor runs with these templates. Written: templates.npz and a
+    zip file per processor with cut flow, N-1 histograms, planes, regions and survivors
+    (histograms in the UHI format, survivors in Parquet), and a line in history.jsonl. An
+    interrupted run goes on where it was.
+
+    \b
+    Examples:
+      na64ana process --events V=run2022.root --workers 4
+      na64ana process --processor mine.py --calibration results --output mine
+    """  # noqa: D301 - click wants the character behind \\b
+    from rich.console import Console  # noqa: PLC0415
+
+    from na64ana.cli.progress import TerminalProgress  # noqa: PLC0415
+    from na64ana.cli.tables import print_cut_flows, print_efficiencies  # noqa: PLC0415
+    from na64ana.config import load_config  # noqa: PLC0415
+    from na64ana.workflow.events import files_or_simulated  # noqa: PLC0415
+    from na64ana.workflow.process import run_process  # noqa: PLC0415
+    from na64ana.workflow.results import read_templates  # noqa: PLC0415
+
+    config = load_config(config_path)
+    inputs = {
+        "unblind": unblind,
+        "seed": seed,
+        "config": None if config_path is None else str(config_path),
+    }
+    templates = None if calibration_folder is None else read_templates(calibration_folder)
+    with TerminalProgress() as progress:
+        paths = files_or_simulated(config, event_files, seed=seed, progress=progress)
+        found = run_process(
+            config,
+            paths,
+            processor,
+            output,
+            blinded=not unblind,
+            templates=templates,
+            workers=workers,
+            overwrite=overwrite,
+            inputs=inputs,
+            progress=progress,
+        )
+    console = Console()
+    if found.calibrated is not None:
+        print_efficiencies(found.calibrated.calibrations, console)
+    flows = {name: tally.cut_flow for name, tally in found.selected.run.tallies.items()}
+    print_cut_flows(flows, console, blinded=found.selected.blinded)
+    click.echo(f"written to {output.resolve()}: {', '.join(found.names)}")

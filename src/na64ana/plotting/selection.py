@@ -1,0 +1,63 @@
+"""N-1 figures: an observable without the cut on it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from na64ana.plotting.style import PALETTE
+from na64ana.tally.cut_flow import CLASSES
+from na64ana.tally.tally import MEASURED, Histogram
+
+#: A colour for each class, the same in all figures.
+COLOURS = (*PALETTE, "0.45", "0.7")
+
+
+def plot_n_minus_1(
+    histogram: Histogram,
+    ax: Axes,
+    *,
+    window: Sequence[float | None] = (),
+    title: str = "",
+) -> Axes:
+    """Draw an observable for events that pass all other cuts, stacked by class.
+
+    Parameters
+    ----------
+    histogram : Hist
+        Axes (observable, class), from a `Tally`.
+    ax : Axes
+        Where to draw. What lies outside is drawn in the first and last bin.
+    window : sequence of float or None
+        Lower and upper edge of the cut; drawn as dashed lines.
+    title : str
+        Which cut this is.
+    """
+    counts = histogram.values(flow=True).astype(float)
+    counts[1] += counts[0]
+    counts[-2] += counts[-1]
+    counts, edges = counts[1:-1], histogram.axes[0].edges
+    base = np.zeros(len(counts))
+    for i in np.argsort(counts.sum(axis=0), kind="stable"):
+        if not counts[:, i].any():
+            continue
+        name, colour = CLASSES[i].replace("_", " "), COLOURS[i % len(COLOURS)]
+        top = base + counts[:, i]
+        if i == MEASURED:
+            ax.stairs(top, edges, color="black", lw=1.4, label=name)
+        else:
+            ax.stairs(top, edges, baseline=base, fill=True, color=colour, lw=0, label=name)
+        base = top
+    # Whole numbers have a bin each, and their cut lies between two.
+    inwards = (0.5, -0.5) if edges[0] == -0.5 else (0.0, 0.0)
+    for edge, step in zip(window, inwards, strict=False):
+        if edge is not None and edges[0] <= edge <= edges[-1]:
+            ax.axvline(edge + step, color="0.25", ls="--", lw=1.2)
+    ax.set(xlabel=histogram.axes[0].label, ylabel="events", title=title)
+    ax.set_xlim(edges[0], edges[-1])
+    if base.any():
+        ax.set_yscale("log")
+        ax.set_ylim(0.5, 20 * base.max())
+    else:
+        ax.text(0.5, 0.5, "no events", transform=ax.transAxes, ha="center", color="0.4")
+    return ax

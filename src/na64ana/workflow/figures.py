@@ -1,0 +1,62 @@
+"""Figures of a stored result, each with its numbers as CSV."""
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+
+from na64ana.plotting.selection import plot_n_minus_1
+from na64ana.plotting.style import figure
+from na64ana.tally.cut_flow import CLASSES
+from na64ana.tally.fill import n_minus_1_name
+from na64ana.tally.tally import Histogram
+from na64ana.workflow.results import Result
+
+#: Panels side by side.
+COLUMNS = 4
+
+
+def n_minus_1_names(result: Result) -> tuple[str, ...]:
+    """Return the names of the files that `draw_n_minus_1` writes."""
+    return tuple(
+        f"n_minus_1_{period}{end}" for period in result.tallies for end in (".png", ".csv")
+    )
+
+
+def draw_n_minus_1(result: Result, folder: Path) -> None:
+    """Draw the N-1 histograms of each period on one page, and write their counts."""
+    for period, tally in result.tallies.items():
+        windows = result.windows(period)
+        chosen = {
+            key: tally.histograms[n_minus_1_name(*key)]
+            for key in windows
+            if n_minus_1_name(*key) in tally.histograms
+        }
+        rows = -(-len(chosen) // COLUMNS)
+        with figure(folder / f"n_minus_1_{period}.png", 4.4 * COLUMNS, 3.3 * rows + 0.8) as fig:
+            axes = fig.subplots(rows, COLUMNS, squeeze=False).ravel()
+            for ax, (key, histogram) in zip(axes, chosen.items(), strict=False):
+                plot_n_minus_1(histogram, ax, window=windows[key], title=key[0])
+            for ax in axes[len(chosen) :]:
+                ax.remove()
+            labels = {
+                label: handle
+                for ax in axes[: len(chosen)]
+                for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
+            }
+            fig.legend(labels.values(), labels.keys(), loc="outside upper center", ncols=8)
+        (folder / f"n_minus_1_{period}.csv").write_text(_csv(chosen), encoding="utf-8")
+
+
+def _csv(histograms: dict[tuple[str, str], Histogram]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["cut", "observable", "low", "high", "class", "events"])
+    for (cut, name), histogram in histograms.items():
+        counts, edges = histogram.values(flow=True), histogram.axes[0].edges
+        low, high = np.append(-np.inf, edges), np.append(edges, np.inf)
+        for i, j in np.argwhere(counts):
+            row = [cut, name, f"{low[i]:g}", f"{high[i]:g}", CLASSES[j], int(counts[i, j])]
+            writer.writerow(row)
+    return text.getvalue()

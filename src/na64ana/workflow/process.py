@@ -1,0 +1,117 @@
+"""Calibrate and select event files, and write what was found."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from na64ana.config import Config
+from na64ana.cuts.selection import Templates
+from na64ana.io.atomic import atomic_files
+from na64ana.processing.processors import processor_path
+from na64ana.workflow.events import Paths, cache_folder
+from na64ana.workflow.progress import Progress, silent
+from na64ana.workflow.results import (
+    TEMPLATES,
+    append_history,
+    write_selected,
+    write_templates,
+)
+from na64ana.workflow.selection import Calibrated, Selected, Settings, calibrate, select
+
+#: Processors that a calibration runs.
+CALIBRATION = ("calibration", "dimuon")
+
+
+@dataclass(frozen=True)
+class Processed:
+    """What `run_process` found, and the names of the files that it wrote.
+
+    `calibrated` is None if templates were given.
+    """
+
+    selected: Selected
+    calibrated: Calibrated | None
+    names: tuple[str, ...]
+
+
+def run_process(  # noqa: PLR0913 - what a command asks
+    config: Config,
+    paths: Paths,
+    processor: str,
+    folder: Path,
+    *,
+    blinded: bool = True,
+    templates: Templates | None = None,
+    workers: int = 1,
+    overwrite: bool = False,
+    inputs: Mapping[str, Any] | None = None,
+    progress: Progress = silent,
+) -> Processed:
+    """Run a processor over event files, after a calibration, and write the results into a folder.
+
+    Tallies of chunks are kept in the cache folder until everything is written, so that an
+    interrupted run goes on where it was.
+
+    Parameters
+    ----------
+    config : Config
+    paths : dict of str to tuple of Path
+        Event files by period.
+    processor : str
+        A shipped processor, or the path of a file.
+    folder : Path
+    blinded : bool
+        Whether the signal box stays closed.
+    templates : mapping of str to ShowerTemplate, or None
+        Of an earlier calibration; None calibrates the files.
+    workers : int
+    overwrite : bool
+        Whether results of an earlier run may be replaced.
+    inputs : mapping or None
+        What the user asked for; goes into the results.
+    progress : Progress
+
+    Raises
+    ------
+    OutputError
+        If results are there already, or the folder cannot be written.
+    ConfigError, DataError, IncompleteDataError, ProcessorError
+        As `calibrate` and `select`.
+    """
+    source = Path(processor) if processor.endswith(".py") else processor_path(processor)
+    names = [f"{source.stem}.zip"]
+    if templates is None:
+        names = list(dict.fromkeys([TEMPLATES, *(f"{name}.zip" for name in CALIBRATION), *names]))
+    checkpoints = cache_folder() / "checkpoints"
+    settings = Settings(workers=workers, checkpoints=checkpoints)
+    with atomic_files(folder, names, overwrite=overwrite) as staging:
+        calibrated = None
+        if templates is None:
+            calibrated = calibrate(config, paths, settings=settings, progress=progress)
+            templates = calibrated.templates
+            write_templates(calibrated, staging)
+        done = [] if calibrated is None else [calibrated.beam, calibrated.dimuon]
+        same = [one for one in done if one.processor == source]
+        progress("selecting events", 0, 1)
+        selected = (
+            same[0]
+            if same
+            else select(
+                config, paths, source, blinded=blinded, templates=templates, settings=settings
+            )
+        )
+        progress("selecting events", 1, 1)
+        for one in dict.fromkeys([*done, selected]):
+            write_selected(one, staging, inputs=inputs or {})
+    for one in dict.fromkeys([*done, selected]):
+        append_history(one, folder)
+    _forget(checkpoints, [*done, selected])
+    return Processed(selected, calibrated, tuple(names))
+
+
+def _forget(checkpoints: Path, results: list[Selected]) -> None:
+    """Remove the tallies of chunks that went into results that are written."""
+    for one in results:
+        shutil.rmtree(checkpoints / one.lineage[:32], ignore_errors=True)

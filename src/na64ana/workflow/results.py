@@ -1,0 +1,180 @@
+"""Results of `na64ana process` on disk: tallies, templates, and when what was read."""
+
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from na64ana.cuts.cut import Cut
+from na64ana.cuts.selection import Templates
+from na64ana.cuts.template import ShowerTemplate
+from na64ana.errors import DataError
+from na64ana.io.atomic import atomic_path
+from na64ana.provenance import package_versions
+from na64ana.tally.cut_flow import CutFlow
+from na64ana.tally.storage import read_tallies, write_tallies
+from na64ana.tally.tally import Tally
+from na64ana.workflow.selection import Calibrated, Selected
+
+#: File with the shower templates of a calibration, and the list of what was read when.
+TEMPLATES, HISTORY = "templates.npz", "history.jsonl"
+_ARRAYS = ("energy", "row", "mean", "width")
+
+
+@dataclass(frozen=True)
+class Result:
+    """Tallies by period as they were stored, and where they come from (`about`)."""
+
+    path: Path
+    tallies: dict[str, Tally]
+    about: dict[str, Any]
+
+    @property
+    def cut_flows(self) -> dict[str, CutFlow]:
+        """Cut flows by period."""
+        return {name: tally.cut_flow for name, tally in self.tallies.items()}
+
+    def windows(self, period: str) -> dict[tuple[str, str], tuple[float | None, float | None]]:
+        """Return the edges of each cut and observable of a period; None is no edge."""
+        return {
+            (cut["name"], name): (low, high)
+            for cut in self.about["cuts"].get(period, [])
+            for name, low, high in cut["windows"]
+        }
+
+    def _repr_html_(self) -> str:
+        parts = [f"<p><b>{self.about['processor']}</b>, lineage {self.about['lineage'][:12]}</p>"]
+        for period, flow in self.cut_flows.items():
+            parts.append(f"<p>period {period}</p>{flow._repr_html_()}")
+        return "".join(parts)
+
+
+def result_name(selected: Selected) -> str:
+    """Return the name of the file of a result: that of its processor."""
+    return f"{selected.processor.stem}.zip"
+
+
+def write_selected(selected: Selected, folder: Path, *, inputs: Mapping[str, Any]) -> Path:
+    """Write the tallies of a processor into a folder, with their origin."""
+    path = folder / result_name(selected)
+    write_tallies(path, selected.run.tallies, _about(selected, inputs))
+    return path
+
+
+def read_result(path: Path) -> Result:
+    """Read a result of `na64ana process`.
+
+    Parameters
+    ----------
+    path : Path
+        The zip file, or the folder with ``invisible.zip`` in it.
+
+    Raises
+    ------
+    DataError
+        If there is none, or it is damaged.
+    """
+    path = path / "invisible.zip" if path.is_dir() else path
+    tallies, about = read_tallies(path)
+    return Result(path, tallies, about)
+
+
+def write_templates(calibrated: Calibrated, folder: Path) -> None:
+    """Write the shower templates of a calibration into a folder."""
+    arrays = {
+        f"{period}_{name}": getattr(template, name)
+        for period, template in calibrated.templates.items()
+        for name in _ARRAYS
+    }
+    with atomic_path(folder / TEMPLATES) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def read_templates(folder: Path) -> Templates:
+    """Read the shower templates of a calibration from a folder.
+
+    Raises
+    ------
+    DataError
+        If there are none, or the file is damaged.
+    """
+    path = folder / TEMPLATES
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            periods = dict.fromkeys(name.rpartition("_")[0] for name in content)
+            return {
+                period: ShowerTemplate(period, *(content[f"{period}_{name}"] for name in _ARRAYS))
+                for period in periods
+            }
+    except FileNotFoundError as error:
+        msg = f"{path}: no such file; give the folder of a calibration"
+        raise DataError(msg) from error
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        msg = f"{path}: holds no shower templates, or is damaged ({error}); calibrate again"
+        raise DataError(msg) from error
+
+
+def append_history(selected: Selected, folder: Path) -> None:
+    """Add to the history of a folder which files were read, when, and for what."""
+    line = {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "processor": selected.processor.stem,
+        "lineage": selected.lineage,
+        "blinded": selected.blinded,
+        "events_from_checkpoints": selected.run.from_checkpoints,
+        "files": [
+            {"period": period, "path": str(file.path), "uuid": file.uuid_text}
+            | {"entries": file.metadata.entries, "eot": file.metadata.eot}
+            for period, files in selected.run.files.items()
+            for file in files
+        ],
+    }
+    with (folder / HISTORY).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _about(selected: Selected, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "processor": selected.processor.stem,
+        "processor_sha256": selected.processor_sha256,
+        "lineage": selected.lineage,
+        "blinded": selected.blinded,
+        "shower_templates_sha256": selected.templates,
+        "cuts": {
+            period: [_describe(cut) for cut in cuts] for period, cuts in selected.cuts.items()
+        },
+        "exposures": {
+            period: {**asdict(one), "eot": one.eot}
+            for period, one in selected.run.exposures.items()
+        },
+        "prescale": selected.run.prescales(),
+        "simulated": {
+            period: all(file.metadata.simulated for file in files)
+            for period, files in selected.run.files.items()
+        },
+        "inputs": dict(inputs),
+        "versions": package_versions(),
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _describe(cut: Cut) -> dict[str, Any]:
+    windows = [
+        [one.observable, *(None if np.isinf(edge) else edge for edge in (one.low, one.high))]
+        for one in cut.windows
+    ]
+    return {
+        "name": cut.name,
+        "reason": cut.reason,
+        "source": cut.source,
+        "version": cut.version,
+        "windows": windows,
+    }

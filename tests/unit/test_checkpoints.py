@@ -1,0 +1,138 @@
+"""Checkpoints: resumed is fresh, and what changed is never found."""
+
+import pytest
+import uproot
+
+from na64ana.errors import DataError, ProcessorError
+from na64ana.io import writing
+from na64ana.processing.checkpoints import Checkpoints, selection_lineage, template_digest
+from na64ana.processing.processors import processor_path
+from na64ana.processing.run import open_files, process
+from na64ana.provenance import sha256_file
+from na64ana.simulation.events import write_simulated_file
+from na64ana.simulation.plan import Plan
+from na64ana.workflow.selection import Settings, select
+
+CHUNK = 10_000
+
+
+@pytest.fixture
+def paths(event_paths):
+    return {"I": event_paths["I"]}
+
+
+def settings(folder):
+    return Settings(chunk_size=CHUNK, checkpoints=folder)
+
+
+def run(config, paths, templates, folder, **changes):
+    given = {"blinded": True, "templates": templates, "settings": settings(folder)} | changes
+    return select(config, paths, given.pop("source", processor_path("invisible")), **given)
+
+
+def test_what_is_resumed_is_what_is_fresh(config, paths, templates, tmp_path):
+    fresh = run(config, paths, templates, tmp_path)
+    entries = fresh.run.tallies["I"].cut_flow["events"]
+    assert fresh.run.from_checkpoints == 0
+    again = run(config, paths, templates, tmp_path)
+    assert again.run.from_checkpoints == entries
+    assert again.lineage == fresh.lineage
+    assert again.run.tallies["I"].same_content(fresh.run.tallies["I"])
+    assert again.run.exposures == fresh.run.exposures
+
+
+def test_a_run_goes_on_where_it_was(config, paths, templates, tmp_path):
+    fresh = run(config, paths, templates, tmp_path / "a").run.tallies["I"]
+    (folder,) = (tmp_path / "a").iterdir()
+    stored = sorted(folder.iterdir())
+    assert len(stored) > 2
+    stored[0].unlink()
+    stored[1].write_bytes(stored[1].read_bytes()[:100])  # cut off
+    resumed = run(config, paths, templates, tmp_path / "a").run
+    assert 0 < resumed.from_checkpoints < fresh.cut_flow["events"]
+    assert resumed.tallies["I"].same_content(fresh)
+
+
+def test_what_was_done_before_a_failure_is_kept(config, paths, templates, tmp_path):
+    """A processor that fails in its third chunk, mended without a change of its lineage."""
+    source = tmp_path / "mine.py"
+    text = processor_path("invisible").read_text()
+    flag = tmp_path / "fail"
+    text = text.replace(
+        "        period = events.period\n",
+        "        period = events.period\n"
+        "        late = events.metadata['entrystart'] >= 20_000\n"
+        f"        if late and Path({str(flag)!r}).exists():\n"
+        "            raise RuntimeError('power cut')\n",
+    ).replace("from coffea", "from pathlib import Path\nfrom coffea", 1)
+    source.write_text(text)
+    flag.touch()
+    with pytest.raises(ProcessorError, match="power cut"):
+        run(config, paths, templates, tmp_path / "kept", source=source)
+    flag.unlink()
+    resumed = run(config, paths, templates, tmp_path / "kept", source=source).run
+    assert resumed.from_checkpoints == 2 * CHUNK
+    fresh = run(config, paths, templates, tmp_path / "other").run
+    assert resumed.tallies["I"].same_content(fresh.tallies["I"])
+
+
+def changed_cut(config):
+    selection = config.selections["runs_I_III"]
+    track = selection.single_track.model_copy(update={"p_track_min": 98.0})
+    changed = selection.model_copy(update={"single_track": track})
+    return config.model_copy(update={"selections": {**config.selections, "runs_I_III": changed}})
+
+
+def test_whatever_changes_is_another_lineage(config, templates):
+    digest = sha256_file(processor_path("invisible"))
+
+    def identity(config=config, digest=digest, blinded=True, templates=templates):
+        return selection_lineage(config, ("I",), digest, blinded=blinded, templates=templates)
+
+    wider = {**templates, "I": type(templates["I"])(
+        "I", templates["I"].energy, templates["I"].row, templates["I"].mean,
+        templates["I"].width * 1.01,
+    )}  # fmt: skip
+    conditions = config.conditions.model_copy(update={"bad_spills": ()})
+    others = [
+        identity(config=changed_cut(config)),
+        identity(config=config.model_copy(update={"conditions": conditions})),
+        identity(digest="0" * 64),
+        identity(blinded=False),
+        identity(templates=wider),
+        identity(templates=None),
+    ]
+    assert len({identity(), *others}) == 1 + len(others)
+    assert identity() == identity()
+    assert template_digest(wider["I"]) != template_digest(templates["I"])
+
+
+def test_a_changed_cut_does_not_find_the_old_result(config, paths, templates, tmp_path):
+    before = run(config, paths, templates, tmp_path).run.tallies["I"]
+    after = run(changed_cut(config), paths, templates, tmp_path).run
+    assert after.from_checkpoints == 0
+    assert after.tallies["I"].cut_flow["single_track"] < before.cut_flow["single_track"]
+
+
+def test_a_file_that_breaks_in_the_middle_keeps_what_was_read(
+    config, closed, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(writing, "BASKET_SIZE", 2000)
+    path = tmp_path / "I.root"
+    metadata = write_simulated_file(path, Plan(config, "I", 5), events=8000)
+    period = config.periods["I"].model_copy(update={"eot": metadata.eot})
+    config = config.model_copy(update={"periods": {"I": period}})
+    files = open_files({"I": (path,)}, config, closed)
+    content = path.read_bytes()
+    with uproot.open(path) as file:
+        last = int(file["events/e_ecal_cell"].member("fBasketSeek")[3])
+    broken = bytearray(content)
+    broken[last + 500] ^= 1
+    path.write_bytes(broken)
+    checkpoints = Checkpoints(tmp_path / "kept", "0" * 64)
+    with pytest.raises(DataError, match=r"I\.root: damaged"):
+        process(files, config, closed, chunk_size=2000, checkpoints=checkpoints)
+    path.write_bytes(content)
+    resumed = process(files, config, closed, chunk_size=2000, checkpoints=checkpoints)
+    assert resumed.from_checkpoints == 6000
+    assert resumed.tallies["I"].same_content(process(files, config, closed).tallies["I"])
