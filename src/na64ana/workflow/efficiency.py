@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,6 @@ from na64ana.signal.yields import sample_signal
 from na64ana.simulation.classes import Signal
 from na64ana.simulation.events import make_events
 from na64ana.simulation.plan import Plan
-from na64ana.tally.calibration import summarise
 from na64ana.tally.efficiency import Efficiency
 from na64ana.tally.tally import Tally
 from na64ana.workflow.progress import Progress, silent
@@ -33,8 +33,8 @@ MASSES = (0.001, 0.01, 0.1, 1.0)
 N_SIGNAL, N_CONTROL = 4000, 5000
 #: Bins of the energy of the dark photon.
 N_BINS = 10
-#: Fewest muon pairs that say something of the simulation.
-DIMUONS_MIN = 100
+#: Fewest events of a control sample that say something of the simulation.
+CONTROL_MIN = 100
 #: The cuts that muon pairs test: those on the shower of an electron that lost energy.
 SHAPE_CUTS = ("prs_shower", "shower_shape")
 #: Seed of the simulated signal; a choice, and not that of simulated data.
@@ -61,9 +61,11 @@ class SignalEfficiency:
     cut_flow : tuple of dict of str to int
         By mass: simulated A', then those that pass each cut and all before.
     beam : tuple of Efficiency
-        Of calibration electrons for the cuts that both share: in the data, in the simulation.
-    dimuon : tuple of Efficiency
-        Of muon pairs for `SHAPE_CUTS`: in the data, in the simulation.
+        Of calibration electrons, for all cuts but `SHAPE_CUTS`: in the data, in the simulation.
+    shape : tuple of Efficiency
+        Of `SHAPE_CUTS`, in the data and in the simulation, for showers in `shape_from`:
+        ``"dimuons"``, whose electron lost energy like that of a signal, or, if these are few,
+        ``"electrons"`` of the beam.
     """
 
     period: str
@@ -74,14 +76,13 @@ class SignalEfficiency:
     by_energy: tuple[tuple[Efficiency, ...], ...]
     cut_flow: tuple[dict[str, int], ...]
     beam: tuple[Efficiency, Efficiency]
-    dimuon: tuple[Efficiency, Efficiency]
+    shape: tuple[Efficiency, Efficiency]
+    shape_from: Literal["dimuons", "electrons"]
 
     @cached_property
     def scale(self) -> tuple[float, float]:
-        """Data over simulation, and its relative error: beam electrons times dimuons."""
-        pairs = [self.beam]
-        if min(one.total for one in self.dimuon) >= DIMUONS_MIN:
-            pairs.append(self.dimuon)
+        """Data over simulation, and its relative error; 1 where the data have no control sample."""
+        pairs = [pair for pair in (self.beam, self.shape) if pair[0].passed >= CONTROL_MIN]
         factor = float(np.prod([data.value / simulated.value for data, simulated in pairs]))
         errors = [one.relative_error for pair in pairs for one in pair]
         return factor, float(np.sqrt(np.square(errors).sum()))
@@ -166,7 +167,9 @@ def signal_efficiency(config: Config, period: str, calibrated: Calibrated) -> Si
             ("dimuon", EventClass.DIMUON),
         )
     }
+    beam = (calibrated.beam.run.tallies[period], reference["calibration"])
     dimuon = (calibrated.dimuon.run.tallies[period], reference["dimuon"])
+    enough = dimuon[0].cut_flow[dimuon[0].cut_flow.cuts[-1]] >= CONTROL_MIN
     return SignalEfficiency(
         period=period,
         masses=np.array(MASSES),
@@ -175,11 +178,12 @@ def signal_efficiency(config: Config, period: str, calibrated: Calibrated) -> Si
         edges=edges,
         by_energy=tuple(by_energy),
         cut_flow=tuple(flows),
-        beam=(
-            calibrated.calibrations[period].overall,
-            summarise(period, reference["calibration"]).overall,
+        beam=(_efficiency_without_shape(beam[0]), _efficiency_without_shape(beam[1])),
+        shape=(
+            _shape_efficiency((dimuon if enough else beam)[0]),
+            _shape_efficiency((dimuon if enough else beam)[1]),
         ),
-        dimuon=(_shape_efficiency(dimuon[0]), _shape_efficiency(dimuon[1])),
+        shape_from="dimuons" if enough else "electrons",
     )
 
 
@@ -219,8 +223,16 @@ def replace_simulation(config: Config, **changes: int) -> Config:
 
 
 def _shape_efficiency(tally: Tally) -> Efficiency:
-    """Return the share of muon pairs that pass `SHAPE_CUTS`, of those that pass all others."""
-    flow = tally.cut_flow
-    passed = flow[flow.cuts[-1]]
-    lost = sum(row.only or 0 for row in flow.rows() if row.cut in SHAPE_CUTS)
-    return Efficiency.of(passed, passed + lost)
+    """Return the share of events that pass `SHAPE_CUTS`, of those that pass all others."""
+    passed = tally.cut_flow[tally.cut_flow.cuts[-1]]
+    return Efficiency.of(passed, passed + _lost_by_shape(tally))
+
+
+def _efficiency_without_shape(tally: Tally) -> Efficiency:
+    """Return the share of calibration electrons that pass all cuts but `SHAPE_CUTS`."""
+    passed = tally.cut_flow[tally.cut_flow.cuts[-1]]
+    return Efficiency.of(passed + _lost_by_shape(tally), tally.cut_flow["clean_spill"])
+
+
+def _lost_by_shape(tally: Tally) -> int:
+    return sum(row.only or 0 for row in tally.cut_flow.rows() if row.cut in SHAPE_CUTS)

@@ -185,6 +185,7 @@ def _manifest(result: LimitsResult, inputs: dict[str, Any], mass: float) -> dict
                 "value": one.at(one.masses).tolist(),
                 "simulated": [part.value for part in one.overall],
                 "data_over_simulation": one.scale[0],
+                "shape_from": one.shape_from,
                 "relative_error": one.relative_error,
             }
             for name, one in result.events.efficiencies.items()
