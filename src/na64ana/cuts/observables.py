@@ -10,14 +10,12 @@ from numba import njit
 
 from na64ana.config.conditions import BadSpills, find_bad_spills
 from na64ana.config.observables import OBSERVABLES
-from na64ana.cuts.template import ShowerTemplate, compute_chi2_shower
+from na64ana.cuts.template import NO_TEMPLATE, ShowerTemplate, compute_shapes
 from na64ana.errors import ConfigError
 from na64ana.io.derived import (
     ON_BEAM,
     ZERO_DEGREE,
-    compute_r_ecal,
     compute_r_hcal,
-    find_largest,
     sum_ecal_cells,
     sum_hcal_cells,
 )
@@ -115,6 +113,10 @@ class Observables:
             self._branches[name] = self._columns[name]
         return self._branches[name]
 
+    def whole(self, name: str) -> tuple[Array, Index]:
+        """Return a branch ``(m, length)`` of these and maybe more events, and their places."""
+        return self.column(name), np.arange(self._n)
+
     def check(self, name: str, bad: npt.NDArray[np.bool_]) -> None:
         """Refuse impossible events ``(n,)`` of a branch."""
         if self._refuse is not None:
@@ -156,6 +158,9 @@ class _Part(Observables):
         if name not in self._branches:
             self._branches[name] = self._whole.column(name)[self._index]
         return self._branches[name]
+
+    def whole(self, name: str) -> tuple[Array, Index]:
+        return self._whole.column(name), self._index
 
 
 def is_late(name: str, context: Context) -> bool:
@@ -275,25 +280,30 @@ def _prs_share(obs: Observables) -> dict[str, Array]:
     return {"f_prs": obs["e_prs"] / np.where(e_ecal > 0, e_ecal, np.float32(np.inf))}
 
 
-def _ecal_cells(obs: Observables) -> Floats:
-    return obs.column("e_ecal_cell").reshape(-1, *ECAL_SHAPE)
-
-
 def _distance(cell: Array, context: Context) -> dict[str, Array]:
     x, y = np.divmod(cell.astype(np.int8), np.int8(ECAL_SHAPE[2]))
     away = np.maximum(np.abs(x - context.beam_cell[0]), np.abs(y - context.beam_cell[1]))
     return {"impact_distance": away}
 
 
-def _chi2(obs: Observables) -> dict[str, Array]:
+def _shapes(obs: Observables) -> dict[str, Array]:
+    cells, index = obs.whole("e_ecal_cell")
     template = obs.context.template
-    if template is None:
+    largest, share, chi2 = compute_shapes(
+        cells.reshape(-1, *ECAL_SHAPE), index, NO_TEMPLATE if template is None else template
+    )
+    shapes = {"r_ecal": share, **_distance(largest, obs.context)}
+    return shapes if template is None else {"chi2_shower": chi2, **shapes}
+
+
+def _chi2(obs: Observables) -> dict[str, Array]:
+    if obs.context.template is None:
         msg = (
             "chi2_shower from cells needs the shower template of a calibration; run it first, or "
             "set energies_from: scalars in the selection"
         )
         raise ConfigError(msg)
-    return {"chi2_shower": compute_chi2_shower(_ecal_cells(obs), template, obs[_LARGEST])}
+    return _shapes(obs)
 
 
 def _hcal(obs: Observables) -> dict[str, Array]:
@@ -312,8 +322,6 @@ def _around_axis(obs: Observables, share: Floats) -> dict[str, Array]:
     return {"r_hcal": np.where(active, share, np.float32(0))}
 
 
-#: Place of the impact cell, of which several observables are made.
-_LARGEST = "largest"
 _MODULES = ("e_hcal", "e_zero_degree", "e_hcal_0", "e_hcal_1", "e_hcal_2")
 _SRD = _Maker(_radiation, ("e_srd_module", "t_srd_module"))
 _COMMON = {
@@ -331,19 +339,8 @@ _COMMON = {
 }
 _FROM_CELLS = _COMMON | {
     **dict.fromkeys(("e_prs", "e_ecal"), _Maker(_ecal, ("e_ecal_cell",))),
-    _LARGEST: _Maker(
-        lambda obs: {_LARGEST: find_largest(_ecal_cells(obs))}, ("e_ecal_cell",), late=True
-    ),
-    "impact_distance": _Maker(
-        lambda obs: _distance(obs[_LARGEST], obs.context), needs=(_LARGEST,), late=True
-    ),
-    "r_ecal": _Maker(
-        lambda obs: {"r_ecal": compute_r_ecal(_ecal_cells(obs), obs[_LARGEST])},
-        ("e_ecal_cell",),
-        needs=(_LARGEST,),
-        late=True,
-    ),
-    "chi2_shower": _Maker(_chi2, ("e_ecal_cell",), needs=(_LARGEST,), late=True),
+    **dict.fromkeys(("impact_distance", "r_ecal"), _Maker(_shapes, ("e_ecal_cell",), late=True)),
+    "chi2_shower": _Maker(_chi2, ("e_ecal_cell",), late=True),
     **dict.fromkeys(_MODULES, _Maker(_hcal, ("e_hcal_cell",))),
     "r_hcal": _Maker(
         lambda obs: _around_axis(
@@ -366,7 +363,7 @@ _FROM_SCALARS = _COMMON | {
         lambda obs: _around_axis(obs, obs.column("r_hcal")), ("r_hcal",), needs=("e_hcal",)
     ),
 }
-assert _FROM_CELLS.keys() - {_LARGEST} == _FROM_SCALARS.keys() == OBSERVABLES.keys()
+assert _FROM_CELLS.keys() == _FROM_SCALARS.keys() == OBSERVABLES.keys()
 
 
 def _makers(context: Context) -> dict[str, _Maker]:

@@ -6,15 +6,18 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from na64ana.io.derived import find_largest
+from na64ana.io.derived import find_largest, flatten, largest_of, share_outside_of
 from na64ana.io.format import ECAL_SHAPE
 
 Floats = npt.NDArray[np.float32]
+Index = npt.NDArray[np.intp]
 
 #: Largest chi2 that is told apart; also that of events without a shower.
 CHI2_MAX = 1e4
 #: Cells of the window along x and y.
 SIDE = 5
+
+_compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,14 @@ class ShowerTemplate:
     width: Floats
 
 
+#: Stands where there is no template yet; its chi2 means nothing.
+NO_TEMPLATE = ShowerTemplate(
+    period="",
+    energy=np.ones(1, np.float32),
+    row=np.zeros(ECAL_SHAPE[1] * ECAL_SHAPE[2], np.int64),
+    mean=np.zeros((1, 1, 2 * SIDE**2), np.float32),
+    width=np.ones((1, 1, 2 * SIDE**2), np.float32),
+)
 #: Energies [GeV] of a template, and edges between them: from the beam's downwards.
 ENERGIES = 100.0 * 0.8 ** np.arange(10)[::-1]
 EDGES = ENERGIES[0] / 0.8**0.5 * 0.8 ** -np.arange(-1, 10.0)
@@ -67,9 +78,7 @@ def sum_showers(cells: Floats) -> npt.NDArray[np.int64]:
     return sums
 
 
-def compute_chi2_shower(
-    cells: Floats, template: ShowerTemplate, largest: npt.NDArray[np.int64] | None = None
-) -> Floats:
+def compute_chi2_shower(cells: Floats, template: ShowerTemplate) -> Floats:
     """Return chi2 per cell ``(n,)`` of showers against the mean electron shower.
 
     Parameters
@@ -78,55 +87,73 @@ def compute_chi2_shower(
         Energies [GeV].
     template : ShowerTemplate
         The mean shower by impact cell, the one with the largest energy, and by energy.
-    largest : array (n,) or None
-        The impact cell, ``n_y x + y``, where it is known.
 
     Returns
     -------
     array (n,)
         At most `CHI2_MAX`, which is also the chi2 of events without energy.
     """
-    x, y = np.divmod(find_largest(cells) if largest is None else largest, cells.shape[3])
-    chi2 = np.empty(len(cells), np.float32)
+    return compute_shapes(cells, np.arange(len(cells)), template)[2]
+
+
+def compute_shapes(
+    cells: Floats, index: Index, template: ShowerTemplate
+) -> tuple[Index, Floats, Floats]:
+    """Return impact cell, share outside 3 x 3 cells and chi2 ``(k,)`` of some showers.
+
+    All in one pass, as each event has to be fetched from memory.
+
+    Parameters
+    ----------
+    cells : array (n, 2, n_x, n_y)
+        Energies [GeV].
+    index : array (k,)
+        Places of the events.
+    template : ShowerTemplate
+    """
+    largest, share = np.empty(len(index), np.intp), np.empty(len(index), np.float32)
+    chi2, n_y = np.empty(len(index), np.float32), cells.shape[3]
+    x, y = np.divmod(np.arange(cells.shape[2] * n_y), n_y)
     rows = template.row[ECAL_SHAPE[2] * x + y]
     log_energy = np.log(template.energy.astype(np.float64))
-    _chi2(cells, (x, y), rows, log_energy, template.mean, 1 / template.width, chi2)
-    return chi2
+    shower = (rows, log_energy, template.mean, 1 / template.width)
+    _shapes(flatten(cells), index, n_y, shower, (largest, share, chi2))
+    return largest, share, chi2
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _chi2(cells, middle, rows, log_energy, mean, weight, chi2):  # type: ignore[no-untyped-def]  # pragma: no cover
-    n, depths, n_x, n_y = cells.shape
-    most = len(log_energy) - 1
+@_compiled
+def _shapes(cells, index, n_y, shower, found):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for k in range(len(index)):
+        place = largest_of(cells, index[k])
+        found[0][k] = place
+        found[1][k], total = share_outside_of(cells, index[k], place, n_y)
+        found[2][k] = _chi2_of(cells, index[k], n_y, place, total, shower)
+
+
+@_compiled
+def _chi2_of(cells, i, n_y, largest, total, shower):  # type: ignore[no-untyped-def]  # pragma: no cover
+    if not total > 0:
+        return CHI2_MAX
+    rows, log_energy, mean, weight = shower
+    n_cells, most = len(rows), len(log_energy) - 1
     step = log_energy[1] - log_energy[0] if most else 1.0
-    middle_x, middle_y = middle
-    for i in range(n):
-        total = 0.0
-        for d in range(depths):
-            for x in range(n_x):
-                for y in range(n_y):
-                    total += cells[i, d, x, y]
-        if not total > 0:
-            chi2[i] = CHI2_MAX
-            continue
-        k = min(max(int(np.rint((np.log(total) - log_energy[0]) / step)), 0), most)
-        r = rows[i]
-        first_x, first_y = middle_x[i] - SIDE // 2, middle_y[i] - SIDE // 2
-        low_x, high_x = max(0, -first_x), min(SIDE, n_x - first_x)
-        low_y, high_y = max(0, -first_y), min(SIDE, n_y - first_y)
-        squares, scale = 0.0, 1 / total
-        for d in range(depths):
-            for a in range(low_x, high_x):
-                j = SIDE * (SIDE * d + a)
-                for b in range(low_y, high_y):
-                    fraction = cells[i, d, first_x + a, first_y + b] * scale
-                    pull = (fraction - mean[r, k, j + b]) * weight[r, k, j + b]
-                    squares += pull * pull
-        number = depths * (high_x - low_x) * (high_y - low_y)
-        chi2[i] = min(squares / number, CHI2_MAX)
+    e = min(max(int(np.rint((np.log(total) - log_energy[0]) / step)), 0), most)
+    expected, weights = mean[rows[largest], e], weight[rows[largest], e]
+    first_x, first_y = largest // n_y - SIDE // 2, largest % n_y - SIDE // 2
+    low_x, high_x = max(0, -first_x), min(SIDE, n_cells // n_y - first_x)
+    low_y, high_y = max(0, -first_y), min(SIDE, n_y - first_y)
+    squares, scale = 0.0, 1 / total
+    for d in range(2):
+        for a in range(low_x, high_x):
+            pixel = SIDE * (SIDE * d + a)
+            cell = n_cells * d + n_y * (first_x + a) + first_y
+            for b in range(low_y, high_y):
+                pull = (cells[i, cell + b] * scale - expected[pixel + b]) * weights[pixel + b]
+                squares += pull * pull
+    return min(squares / (2 * (high_x - low_x) * (high_y - low_y)), CHI2_MAX)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_compiled
 def _sum_showers(cells, largest, log_edges, sums):  # type: ignore[no-untyped-def]  # pragma: no cover
     n, depths, n_x, n_y = cells.shape
     for i in range(n):

@@ -15,6 +15,7 @@ from na64ana.io.format import ECAL_SHAPE
 
 Floats = npt.NDArray[np.floating[Any]]
 Mask = npt.NDArray[np.bool_]
+Index = npt.NDArray[np.intp]
 #: HCAL modules on the deflected beam; module 3 stands at zero degrees (PRL 131 (2023) 161801).
 ON_BEAM, ZERO_DEGREE = slice(0, 3), 3
 #: Least energy [GeV] that noise below the pedestal can make; markers such as -9999 lie below.
@@ -76,31 +77,42 @@ def _sum_hcal(c, module, bad):  # type: ignore[no-untyped-def]  # pragma: no cov
 
 
 @_compiled
-def _find_largest(cells, largest):  # type: ignore[no-untyped-def]  # pragma: no cover
-    n, _, n_x, n_y = cells.shape
-    for i in range(n):
-        best = np.float32(-np.inf)
-        for x in range(n_x):
-            for y in range(n_y):
-                both = cells[i, 0, x, y] + cells[i, 1, x, y]
-                if both > best:
-                    best = both
-                    largest[i] = n_y * x + y
+def largest_of(cells, i):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Return the place of the largest ECAL cell of event `i` of cells ``(n, 2 m)``."""
+    n_cells = cells.shape[1] // 2
+    largest, best = 0, np.float32(-np.inf)
+    for j in range(n_cells):
+        both = cells[i, j] + cells[i, n_cells + j]
+        if both > best:
+            best = both
+            largest = j
+    return largest
 
 
 @_compiled
-def _share_outside(cells, largest, share):  # type: ignore[no-untyped-def]  # pragma: no cover
-    n, depths, n_x, n_y = cells.shape
-    for i in range(n):
-        middle_x, middle_y = largest[i] // n_y, largest[i] % n_y
-        total = outside = 0.0
-        for d in range(depths):
-            for x in range(n_x):
-                for y in range(n_y):
-                    total += cells[i, d, x, y]
-                    if abs(x - middle_x) > 1 or abs(y - middle_y) > 1:
-                        outside += cells[i, d, x, y]
-        share[i] = max(outside, 0.0) / total if total > 0 else 0.0
+def share_outside_of(cells, i, largest, n_y):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Return the share outside 3 x 3 cells of event `i`, and its energy."""
+    n_cells = cells.shape[1] // 2
+    middle_x, middle_y = largest // n_y, largest % n_y
+    total = inside = 0.0
+    for j in range(2 * n_cells):
+        total += cells[i, j]
+    for x in range(max(middle_x - 1, 0), min(middle_x + 2, n_cells // n_y)):
+        for y in range(max(middle_y - 1, 0), min(middle_y + 2, n_y)):
+            inside += cells[i, n_y * x + y] + cells[i, n_cells + n_y * x + y]
+    return (max(total - inside, 0.0) / total if total > 0 else 0.0), total
+
+
+@_compiled
+def _find_largest(cells, largest):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for i in range(len(cells)):
+        largest[i] = largest_of(cells, i)
+
+
+@_compiled
+def _share_outside(cells, n_y, share):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for i in range(len(cells)):
+        share[i] = share_outside_of(cells, i, largest_of(cells, i), n_y)[0]
 
 
 def sum_ecal_cells(cells: Floats) -> tuple[Floats, Floats, Mask]:
@@ -124,14 +136,14 @@ def sum_hcal_cells(cells: Floats) -> tuple[Floats, Mask]:
     return module, bad
 
 
-def find_largest(cells: Floats) -> npt.NDArray[np.int64]:
+def find_largest(cells: Floats) -> Index:
     """Return the place ``(n,)`` of the ECAL cell with the largest energy, both depths together.
 
     `cells` are energies ``(n, 2, n_x, n_y)``, the place is ``n_y x + y``; of equal ones the first
     counts.
     """
-    largest = np.zeros(len(cells), np.int64)
-    _find_largest(cells, largest)
+    largest = np.zeros(len(cells), np.intp)
+    _find_largest(flatten(cells), largest)
     return largest
 
 
@@ -168,14 +180,13 @@ def shower_window(cells: Floats, side: int) -> tuple[Floats, Mask]:
     return window * exists[:, None], exists
 
 
-def compute_r_ecal(cells: Floats, largest: npt.NDArray[np.int64] | None = None) -> Floats:
+def compute_r_ecal(cells: Floats) -> Floats:
     """Return the share ``(n,)`` of the energy outside the 3 x 3 cells around the largest.
 
-    `cells` ``(n, 2, n_x, n_y)`` [GeV]; events without energy have 0. The place `largest` of
-    `find_largest` may be given where it is known.
+    `cells` ``(n, 2, n_x, n_y)`` [GeV]; events without energy have 0.
     """
     share = np.empty(len(cells), np.float32)
-    _share_outside(cells, find_largest(cells) if largest is None else largest, share)
+    _share_outside(flatten(cells), cells.shape[3], share)
     return share
 
 
