@@ -26,6 +26,8 @@ OUTPUTS = {
     "manifest.json",
     "plane.png",
     "plane.csv",
+    "efficiency.png",
+    "efficiency.csv",
 }
 
 
@@ -98,6 +100,8 @@ def test_published_inputs_alone(run):
     assert {path.name for path in Path("published").iterdir()} == OUTPUTS - {
         "plane.png",
         "plane.csv",
+        "efficiency.png",
+        "efficiency.csv",
     }
     assert "Cut flow" not in out
     assert "2.32 (marginalised)" in out

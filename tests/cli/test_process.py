@@ -37,6 +37,7 @@ def test_process_in_an_empty_folder(run, event_paths):
     assert code == 0, err
     assert {path.name for path in Path("results").iterdir()} == {
         "templates.npz",
+        "calibration.csv",
         "calibration.zip",
         "dimuon.zip",
         "invisible.zip",

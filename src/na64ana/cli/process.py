@@ -54,9 +54,9 @@ def process(  # noqa: PLR0913 - an argument per option
     """Apply a selection to event files, and keep what it counts.
 
     First the files are calibrated: electrons of the beam and muon pairs give the mean shower, and
-    with it efficiencies. Then the processor runs with these templates. Written: templates.npz and a
-    zip file per processor with cut flow, N-1 histograms, planes, regions and survivors
-    (histograms in the UHI format, survivors in Parquet), and a line in history.jsonl. An
+    with it efficiencies. Then the processor runs with these templates. Written: templates.npz,
+    calibration.csv and a zip file per processor with cut flow, N-1 histograms, planes, regions and
+    survivors (histograms in the UHI format, survivors in Parquet), and a line in history.jsonl. An
     interrupted run goes on where it was.
 
     \b

@@ -179,6 +179,13 @@ def _print_summary(result: LimitsResult, console: Console) -> None:
     eot = sum(result.config.periods[name].eot for name in result.periods)
     events = result.events
     console.print(f"Periods {' '.join(result.periods)}: {_plain(eot)} EOT; signal box {result.box}")
+    if events is not None:
+        ends = result.curve.masses[[0, -1]]
+        found = ", ".join(
+            "{} {:.2f}-{:.2f}".format(name, *sorted(one.at(ends)))
+            for name, one in events.efficiencies.items()
+        )
+        console.print(f"Signal efficiency, measured: {found}")
     if events is not None and events.observed is not None:
         counts = ", ".join(f"{name} {count}" for name, count in events.observed.items())
         console.print(f"Observed in the box: {counts}")

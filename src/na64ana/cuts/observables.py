@@ -13,6 +13,7 @@ from na64ana.config.observables import OBSERVABLES
 from na64ana.cuts.template import NO_TEMPLATE, ShowerTemplate, compute_shapes
 from na64ana.errors import ConfigError
 from na64ana.io.derived import (
+    LEAST_ENERGY,
     ON_BEAM,
     ZERO_DEGREE,
     compute_r_hcal,
@@ -193,9 +194,14 @@ def compute_e_veto(e_veto_pmt: Floats) -> Floats:
     -------
     array (n,)
     """
-    largest = np.empty(len(e_veto_pmt), np.float32)
-    _largest_panel(e_veto_pmt, np.float32(PMT_ASYMMETRY_MAX), largest)
-    return largest
+    return _veto(e_veto_pmt)[0]
+
+
+def _veto(pmt: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Return the largest panel ``(n,)`` [GeV], and which events are impossible."""
+    largest, bad = np.empty(len(pmt), np.float32), np.empty(len(pmt), np.bool_)
+    _largest_panel(pmt, np.float32(PMT_ASYMMETRY_MAX), largest, bad)
+    return largest, bad
 
 
 def compute_e_hcal(module: Floats) -> Floats:
@@ -203,15 +209,17 @@ def compute_e_hcal(module: Floats) -> Floats:
     return np.asarray(module[:, 0] + module[:, 1] + module[:, 2])
 
 
+_LEAST = np.float32(LEAST_ENERGY)
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @_compiled
-def _largest_panel(pmt, asymmetry, largest):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _largest_panel(pmt, asymmetry, largest, bad):  # type: ignore[no-untyped-def]  # pragma: no cover
     for i in range(pmt.shape[0]):
-        best = -np.float32(np.inf)
+        best, bad[i] = -np.float32(np.inf), False
         for panel in range(3):
             one, other = pmt[i, 2 * panel], pmt[i, 2 * panel + 1]
+            bad[i] |= not (one >= _LEAST and other >= _LEAST and one + other < np.inf)
             high, low = (one, other) if one > other else (other, one)
             mean = np.sqrt(max(high * low, np.float32(0)))
             value = mean if high - low <= asymmetry * high else high
@@ -220,11 +228,13 @@ def _largest_panel(pmt, asymmetry, largest):  # type: ignore[no-untyped-def]  # 
 
 
 @_compiled
-def _srd(energy, time, total, least, second, late):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _srd(energy, time, found, bad):  # type: ignore[no-untyped-def]  # pragma: no cover
+    total, least, second, late = found
     for i in range(energy.shape[0]):
         a, b, c = energy[i, 0], energy[i, 1], energy[i, 2]
         total[i] = a + b + c
         least[i] = min(a, b, c)
+        bad[i] = not (a >= _LEAST and b >= _LEAST and c >= _LEAST and total[i] < np.inf)
         second[i] = max(min(a, b), min(max(a, b), c))
         far = max(abs(time[i, 0]), abs(time[i, 1]), abs(time[i, 2]))
         # A time that is no number must not hide behind those of the other modules.
@@ -258,14 +268,21 @@ def _bad_spill(obs: Observables) -> dict[str, Array]:
     return {"bad_spill": find_bad_spills(obs.context.bad_spills, run, spill)}
 
 
+def _panels(obs: Observables) -> dict[str, Array]:
+    e_veto, bad = _veto(obs.column("e_veto_pmt"))
+    obs.check("e_veto_pmt", bad)
+    return {"e_veto": e_veto}
+
+
 def _hits(obs: Observables) -> dict[str, Array]:
     hits = obs.column("n_st")[:, BEHIND_MAGNETS]
     return {"n_st": np.maximum(hits[:, 0], hits[:, 1])}
 
 
 def _radiation(obs: Observables) -> dict[str, Array]:
-    made = np.empty((4, len(obs)), np.float32)
-    _srd(obs.column("e_srd_module"), obs.column("t_srd_module"), *made)
+    made, bad = np.empty((4, len(obs)), np.float32), np.empty(len(obs), np.bool_)
+    _srd(obs.column("e_srd_module"), obs.column("t_srd_module"), made, bad)
+    obs.check("e_srd_module", bad)
     return dict(zip(("e_srd", "e_srd_least", "e_srd_second", "t_srd"), made, strict=True))
 
 
@@ -333,9 +350,7 @@ _COMMON = {
     "n_st": _Maker(_hits, ("n_st",)),
     **dict.fromkeys(("e_srd", "e_srd_least", "e_srd_second", "t_srd"), _SRD),
     "f_prs": _Maker(_prs_share, needs=("e_prs", "e_ecal")),
-    "e_veto": _Maker(
-        lambda obs: {"e_veto": compute_e_veto(obs.column("e_veto_pmt"))}, ("e_veto_pmt",)
-    ),
+    "e_veto": _Maker(_panels, ("e_veto_pmt",)),
 }
 _FROM_CELLS = _COMMON | {
     **dict.fromkeys(("e_prs", "e_ecal"), _Maker(_ecal, ("e_ecal_cell",))),

@@ -22,8 +22,8 @@ BAD_ENERGY = f"is NaN, infinite or below {LEAST_ENERGY:g} GeV"
 _ENERGIES = {
     branch.name for branch in BRANCHES if branch.unit == "GeV" and branch.name.startswith("e_")
 }
-#: Cells are many; who adds them up checks them at the same time (`Chunk.refuse`).
-_CHECKED_LATER = {"e_ecal_cell", "e_hcal_cell"}
+#: Many numbers per event; who makes one of them checks them at the same time (`Chunk.refuse`).
+_CHECKED_LATER = {"e_ecal_cell", "e_hcal_cell", "e_srd_module", "e_veto_pmt"}
 
 Mask = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
@@ -77,6 +77,12 @@ class Chunk:
             msg = f"{self._file}: the branch {name!r} is asked for, but is not part of the format"
             raise DataError(msg)
         if self._map is None:
+            if name not in self._events.fields:
+                msg = (
+                    f"{self._file}: the branch {name!r} is asked for, but is not in the file, or "
+                    "not among the columns that the processor declares"
+                )
+                raise DataError(msg)
             array = np.asarray(self._events[name])
         else:
             try:

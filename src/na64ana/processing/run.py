@@ -209,9 +209,12 @@ def _run(
     runner = Runner(executor, schema=schema, metadata_cache={})
     # Mapping a file into memory reads a third faster than seeking in it.
     options = {"handler": uproot.MemmapSource}
+    wanted = {"filter_name": sorted({name for item in items for name in item.preload or ()})}
     try:
         with _silence(workers):
-            result: dict[str, Tally] = runner.run(items, processor, uproot_options=options)["out"]
+            result: dict[str, Tally] = runner.run(
+                items, processor, uproot_options=options, iteritems_options=wanted
+            )["out"]
     except Exception as error:  # coffea wraps whatever went wrong in a plain Exception
         raise _explain(error, items) from error
     return result

@@ -94,17 +94,17 @@ class SignalEfficiency:
         ECAL, the same in all periods, and taken from the pooled sample; the period scales it.
         """
         values = [one.value for one in self.pooled]
-        level = self.scale[0] * _sum(self.overall).value / _sum(self.pooled).value
+        level = self.scale[0] * pool(self.overall).value / pool(self.pooled).value
         return level * np.interp(np.log(masses), np.log(self.masses), values)
 
     @property
     def relative_error(self) -> float:
         """Relative error from the numbers of events."""
         pooled = max(one.relative_error for one in self.pooled)
-        return float(np.hypot(np.hypot(self.scale[1], _sum(self.overall).relative_error), pooled))
+        return float(np.hypot(np.hypot(self.scale[1], pool(self.overall).relative_error), pooled))
 
 
-def _sum(parts: Iterable[Efficiency]) -> Efficiency:
+def pool(parts: Iterable[Efficiency]) -> Efficiency:
     """Return the efficiency of all events together."""
     parts = tuple(parts)
     return Efficiency.of(sum(one.passed for one in parts), sum(one.total for one in parts))
@@ -132,7 +132,7 @@ def signal_efficiencies(
     for name, one in alone.items():
         alike = [other for other in alone.values() if (other.edges == one.edges).all()]
         parts = zip(*(other.overall for other in alike), strict=True)
-        pooled[name] = replace(one, pooled=tuple(_sum(part) for part in parts))
+        pooled[name] = replace(one, pooled=tuple(pool(part) for part in parts))
     return pooled
 
 

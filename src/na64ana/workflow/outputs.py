@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import reduce
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from na64ana.config.reference import load_reference
+from na64ana.plotting.efficiency import plot_efficiency
 from na64ana.plotting.limit import plot_limit
 from na64ana.plotting.plane import DRAWN_HEIGHT, plot_plane
 from na64ana.plotting.style import figure
@@ -23,13 +25,18 @@ from na64ana.stats.curve import LimitCurve
 from na64ana.stats.workspace import make_workspace
 from na64ana.tally.regions import signal_box
 from na64ana.tally.tally import Histogram
+from na64ana.workflow.efficiency import SignalEfficiency, pool
 from na64ana.workflow.limits import LimitsResult
 
 FILES = ("limits.csv", "limit.png", "workspace.json", "manifest.json")
 #: Written too when there are event files.
-EVENT_FILES = ("plane.png", "plane.csv")
+EVENT_FILES = ("plane.png", "plane.csv", "efficiency.png", "efficiency.csv")
 #: Mass [GeV] of the signal in workspace.json: in the middle of the curve.
 WORKSPACE_MASS = 0.02
+_EFFICIENCY_COLUMNS = (
+    *("period", "m_ap_GeV", "e_ap_low_GeV", "e_ap_high_GeV", "passed", "total"),
+    *("efficiency", "low", "high", "data_over_simulation"),
+)
 _SIGMAS = ("minus2", "minus1", "median", "plus1", "plus2")
 
 
@@ -48,6 +55,7 @@ def write_outputs(result: LimitsResult, folder: Path, *, inputs: dict[str, Any])
     _draw_limit(result, folder / "limit.png")
     if result.events is not None:
         _draw_plane(result, result.events.run, folder)
+        _draw_efficiency(result.events.efficiencies, folder)
     manifest = _manifest(result, inputs, float(result.curve.masses[place]))
     _write_json(folder / "manifest.json", manifest)
 
@@ -133,6 +141,34 @@ def _draw_plane(result: LimitsResult, run: ProcessedRun, folder: Path) -> None:
         axes[1].set_ylabel("")
         fig.colorbar(axes[0].collections[0], ax=axes, label="events / GeV$^2$", pad=0.01)
     (folder / "plane.csv").write_text(_plane_csv(planes), encoding="utf-8")
+
+
+def _draw_efficiency(efficiencies: Mapping[str, SignalEfficiency], folder: Path) -> None:
+    """Draw the efficiency of all periods together, and write that of each."""
+    first = next(iter(efficiencies.values()))
+    alike = [one for one in efficiencies.values() if (one.edges == first.edges).all()]
+    by_mass = {
+        float(mass): [pool(bins) for bins in zip(*(one.by_energy[i] for one in alike), strict=True)]
+        for i, mass in enumerate(first.masses)
+    }
+    periods = " ".join(one.period for one in alike)
+    with figure(folder / "efficiency.png", 7, 5) as fig:
+        plot_efficiency(
+            first.edges, by_mass, fig.add_subplot(), title=f"simulated signal, all cuts, {periods}"
+        )
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_EFFICIENCY_COLUMNS)
+    for name, one in efficiencies.items():
+        edges = [*zip(one.edges, one.edges[1:], strict=False)]
+        for mass, overall, parts in zip(one.masses, one.overall, one.by_energy, strict=True):
+            rows = [((one.edges[0], one.edges[-1]), overall), *zip(edges, parts, strict=True)]
+            for (low, high), part in rows:
+                writer.writerow(
+                    [name, f"{mass:g}", f"{low:g}", f"{high:g}", part.passed, part.total]
+                    + [f"{x:.4f}" for x in (part.value, part.low, part.high, one.scale[0])]
+                )
+    (folder / "efficiency.csv").write_text(text.getvalue(), encoding="utf-8")
 
 
 def _plane_csv(planes: dict[str, Histogram]) -> str:

@@ -13,15 +13,17 @@ from na64ana.processing.processors import processor_path
 from na64ana.workflow.events import Paths, cache_folder
 from na64ana.workflow.progress import Progress, silent
 from na64ana.workflow.results import (
+    CALIBRATION,
     TEMPLATES,
     append_history,
+    write_calibration,
     write_selected,
     write_templates,
 )
 from na64ana.workflow.selection import Calibrated, Selected, Settings, calibrate, select
 
 #: Processors that a calibration runs.
-CALIBRATION = ("calibration", "dimuon")
+SAMPLES = ("calibration", "dimuon")
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,9 @@ def run_process(  # noqa: PLR0913 - what a command asks
     source = Path(processor) if processor.endswith(".py") else processor_path(processor)
     names = [f"{source.stem}.zip"]
     if templates is None:
-        names = list(dict.fromkeys([TEMPLATES, *(f"{name}.zip" for name in CALIBRATION), *names]))
+        names = list(
+            dict.fromkeys([TEMPLATES, CALIBRATION, *(f"{name}.zip" for name in SAMPLES), *names])
+        )
     checkpoints = cache_folder() / "checkpoints"
     settings = Settings(workers=workers, checkpoints=checkpoints)
     with atomic_files(folder, names, overwrite=overwrite) as staging:
@@ -92,6 +96,7 @@ def run_process(  # noqa: PLR0913 - what a command asks
             calibrated = calibrate(config, paths, settings=settings, progress=progress)
             templates = calibrated.templates
             write_templates(calibrated, staging)
+            write_calibration(calibrated, staging)
         done = [] if calibrated is None else [calibrated.beam, calibrated.dimuon]
         same = [one for one in done if one.processor == source]
         progress("selecting events", 0, 1)

@@ -1,5 +1,7 @@
 """Results of `na64ana process` on disk: tallies, templates, and when what was read."""
 
+import csv
+import io
 import json
 import os
 import zipfile
@@ -22,8 +24,8 @@ from na64ana.tally.storage import read_tallies, write_tallies
 from na64ana.tally.tally import Tally
 from na64ana.workflow.selection import Calibrated, Selected
 
-#: File with the shower templates of a calibration, and the list of what was read when.
-TEMPLATES, HISTORY = "templates.npz", "history.jsonl"
+#: The shower templates of a calibration, the list of what was read when, efficiencies.
+TEMPLATES, HISTORY, CALIBRATION = "templates.npz", "history.jsonl", "calibration.csv"
 _ARRAYS = ("energy", "row", "mean", "width")
 
 
@@ -118,6 +120,21 @@ def read_templates(folder: Path) -> Templates:
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         msg = f"{path}: holds no shower templates, or is damaged ({error}); calibrate again"
         raise DataError(msg) from error
+
+
+def write_calibration(calibrated: Calibrated, folder: Path) -> None:
+    """Write efficiencies, suggested thresholds and pile-up of a calibration as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["period", "kind", "name", "value", "low", "high", "passed", "total"])
+    for period, one in calibrated.calibrations.items():
+        for name, part in {**one.efficiencies, "all together": one.overall}.items():
+            numbers = (f"{x:.6g}" for x in (part.value, part.low, part.high))
+            writer.writerow([period, "efficiency", name, *numbers, part.passed, part.total])
+        for kind, values in (("threshold_GeV", one.thresholds), ("pileup", one.pileup)):
+            for name, value in values.items():
+                writer.writerow([period, kind, name, f"{value:.6g}", "", "", "", ""])
+    (folder / CALIBRATION).write_text(text.getvalue(), encoding="utf-8")
 
 
 def append_history(selected: Selected, folder: Path) -> None:
