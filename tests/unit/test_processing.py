@@ -235,3 +235,17 @@ def test_a_mistake_in_a_processor_is_named(config, event_paths, tmp_path):
     for workers in (1, 2):
         with pytest.raises(ProcessorError, match=said):
             process(files, config, mine, workers=workers)
+
+
+def test_a_branch_that_was_not_declared_is_named(config, event_paths, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "class Processor:\n"
+        "    def __init__(self, config, blinded, templates): pass\n"
+        "    def columns(self, period): return ('e_ecal',)\n"
+        "    def process(self, events): return events['p_track']\n"
+    )
+    mine = load_processor(path, config, blinded=True)
+    files = open_files({"I": event_paths["I"]}, config, mine)
+    with pytest.raises(DataError, match=r"'p_track' is asked for, .* the processor declares"):
+        process(files, config, mine)
