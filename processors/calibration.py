@@ -19,7 +19,14 @@ from na64ana.cuts.template import sum_showers
 from na64ana.io.chunk import IDENTITY, Chunk
 from na64ana.io.format import ECAL_SHAPE
 from na64ana.tally.calibration import SHOWERS, ZERO_AXES, make_showers
-from na64ana.tally.fill import count_cuts, count_regions, fill_n_minus_1, fill_spectra
+from na64ana.tally.fill import (
+    count_cuts,
+    count_regions,
+    count_shape,
+    fill_n_minus_1,
+    fill_spectra,
+)
+from na64ana.tally.regions import signal_box
 from na64ana.tally.tally import Tally, make_axis
 
 #: Spectra of the electrons that pass all cuts.
@@ -34,7 +41,7 @@ class Processor(ProcessorABC):  # type: ignore[misc]  # coffea publishes no type
     config : Config
         Periods and their cuts.
     blinded : bool
-        Not asked: an electron of full energy lies far from the signal box.
+        Not asked: electrons of full energy need no event of the signal box, which stays closed.
     templates : mapping of str to ShowerTemplate, or None
         Without, showers are added up for a template; with, the efficiency of its chi2 is found.
     """
@@ -42,7 +49,8 @@ class Processor(ProcessorABC):  # type: ignore[misc]  # coffea publishes no type
     def __init__(
         self, config: Config, *, blinded: bool = True, templates: Templates | None = None
     ) -> None:
-        self.config, self.blinded, self.templates = config, blinded, templates
+        del blinded
+        self.config, self.templates = config, templates
 
     def context(self, period: str) -> Context:
         """Return what the observables of a period depend on."""
@@ -66,12 +74,15 @@ class Processor(ProcessorABC):  # type: ignore[misc]  # coffea publishes no type
         """Return the tally of one chunk of events, by period."""
         period, context = events.period, self.context(events.period)
         observables = Observables(events, context, len(events), events.refuse)
-        passed = apply_cuts(self.cuts(period), observables)
+        box = signal_box(self.config, period)
+        closed = box.holds(observables["e_ecal"], observables["e_hcal"])
+        passed = apply_cuts(self.cuts(period), observables, closed)
         classes = events.classes()
-        tally = Tally(self.blinded, not_a_number=passed.not_a_number)
+        tally = Tally(blinded=True, not_a_number=passed.not_a_number)
         tally.histograms = count_cuts(passed, classes, without=())
         tally.histograms |= fill_n_minus_1(passed, observables, classes)
 
+        tally.histograms["shape"] = count_shape(passed)
         electrons = passed.near[passed.only == len(passed.cuts)]
         spectra = fill_spectra(ELECTRON_AXES, observables, electrons)
         tally.histograms |= {f"electron_{name}": one for name, one in spectra.items()}

@@ -17,7 +17,7 @@ from na64ana.cuts.template import sum_showers
 from na64ana.io.chunk import IDENTITY, Chunk
 from na64ana.io.format import ECAL_SHAPE
 from na64ana.tally.calibration import SHOWERS, make_showers
-from na64ana.tally.fill import count_cuts, fill_n_minus_1, fill_spectra
+from na64ana.tally.fill import count_cuts, count_shape, fill_n_minus_1, fill_spectra
 from na64ana.tally.regions import signal_box
 from na64ana.tally.tally import Tally, make_axis, make_plane
 
@@ -72,6 +72,7 @@ class Processor(ProcessorABC):  # type: ignore[misc]  # coffea publishes no type
         tally.histograms = count_cuts(passed, classes, without=())
         tally.histograms |= fill_n_minus_1(passed, observables, classes)
 
+        tally.histograms["shape"] = count_shape(passed)
         pairs = passed.near[passed.only == len(passed.cuts)]
         spectra = fill_spectra(PAIR_AXES, observables, pairs)
         tally.histograms |= {f"dimuon_{name}": one for name, one in spectra.items()}

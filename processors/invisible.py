@@ -54,7 +54,8 @@ class Processor(ProcessorABC):  # type: ignore[misc]  # coffea publishes no type
         observables = Observables(events, self.context(period), len(events), events.refuse)
         box = signal_box(self.config, period)
         closed = box.holds(*(observables[name] for name in AXES)) if self.blinded else None
-        passed = apply_cuts(self.cuts(period), observables, closed, free=("missing_energy",))
+        free = ("missing_energy",) if self.blinded else ()
+        passed = apply_cuts(self.cuts(period), observables, closed, free=free)
         classes = events.classes()
 
         # What is closed has no count, not a count of zero.

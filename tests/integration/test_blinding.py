@@ -11,6 +11,7 @@ import pytest
 
 from na64ana.io.format import EventClass
 from na64ana.io.writing import write_events
+from na64ana.processing.processors import load_processor, processor_path
 from na64ana.processing.run import open_files, process
 from na64ana.simulation.classes import Signal
 from na64ana.simulation.events import make_events
@@ -126,3 +127,37 @@ def test_the_closed_tally_is_that_of_a_file_without_them(
     for tally in (clean, blinded):
         tally.histograms["cut_flow"].view()[0] = 0
     assert blinded.same_content(clean)
+
+
+@pytest.fixture(scope="module")
+def calibrations(config, templates, tmp_path_factory) -> dict[str, Tally]:
+    """Return the tallies of the control samples on planted events with the beam trigger too."""
+    events, metadata = make_events(Plan(config, "I", 11))
+    sample = Signal(np.full(1, 66.0, np.float32), np.full(1, 2.0, np.float32), 100)
+    extra, _ = make_events(Plan(config, "I", 12, sample, (EventClass.SIGNAL,)))
+    extra["event"] += 1000
+    extra["e_ecal_cell"] = _with_sum(extra["e_ecal_cell"], E_ECAL)
+    extra["e_hcal_cell"][:] = 0
+    extra["trigger"][:] = 3
+    events = {name: np.concatenate([array, extra[name]]) for name, array in events.items()}
+    metadata = metadata.model_copy(update={"entries": len(events["event"])})
+    path = tmp_path_factory.mktemp("beam") / "I.root"
+    write_events(path, events, metadata)
+    found = {}
+    for name in ("calibration", "dimuon"):
+        for some in (None, templates):
+            source = processor_path(name)
+            processor = load_processor(source, config, blinded=True, templates=some)
+            files = open_files({"I": (path,)}, config, processor)
+            found[f"{name} {some is None}"] = process(files, config, processor).tallies["I"]
+    return found
+
+
+def test_the_control_samples_hold_no_event_of_the_box(calibrations, tmp_path):
+    for tally in calibrations.values():
+        assert tally.blinded
+        for name, one in tally.histograms.items():
+            if name.startswith("n_minus_1") and name.endswith("_e_ecal"):
+                place = one.axes[0].index(E_ECAL)
+                assert one.values()[place].sum() < 15, name  # a hundred were planted
+        assert not any(_tells(content) for content in _forms(tally, tmp_path))

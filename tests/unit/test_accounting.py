@@ -138,3 +138,19 @@ def test_events_read_twice_or_not_at_all_are_noticed(config, closed, events, tmp
 def test_a_period_without_files_is_refused(config, closed):
     with pytest.raises(DataError, match="period II: has no event files"):
         open_files({"II": ()}, config, closed)
+
+
+def test_a_spill_in_two_lists_does_not_count_twice(config, closed, events, tmp_path):
+    arrays, metadata = events
+    pairs = np.unique(np.stack([arrays["run_number"], arrays["spill"]]), axis=1)
+    eot = np.full(pairs.shape[1], EOT / 2 / pairs.shape[1])
+    spills = {"run_number": pairs[0], "spill": pairs[1], "eot": eot}
+    paths = (
+        write_part(tmp_path, "a.root", arrays, metadata, slice(0, 600), spills=spills),
+        write_part(tmp_path, "b.root", arrays, metadata, slice(600, None), spills=spills),
+    )
+    changed = small(config)
+    files = open_files({"I": paths}, changed, closed)
+    said = rf"a\.root and .*b\.root: run {pairs[0, 0]}, spill {pairs[1, 0]} is listed twice"
+    with pytest.raises(DataError, match=said):
+        process(files, changed, closed)

@@ -1,12 +1,23 @@
 """Checkpoints: resumed is fresh, and what changed is never found."""
 
+import os
+import sys
+from dataclasses import replace
+
 import pytest
 import uproot
 
-from na64ana.errors import DataError, ProcessorError
+from na64ana.errors import ConfigError, DataError, ProcessorError
 from na64ana.io import writing
-from na64ana.processing.checkpoints import Checkpoints, selection_lineage, template_digest
-from na64ana.processing.processors import processor_path
+from na64ana.io.maps import find_map
+from na64ana.io.reading import open_event_file
+from na64ana.processing.checkpoints import (
+    Checkpoints,
+    file_key,
+    selection_lineage,
+    template_digest,
+)
+from na64ana.processing.processors import load_processor, processor_digest, processor_path
 from na64ana.processing.run import open_files, process
 from na64ana.provenance import sha256_file
 from na64ana.simulation.events import write_simulated_file
@@ -128,11 +139,73 @@ def test_a_file_that_breaks_in_the_middle_keeps_what_was_read(
         last = int(file["events/e_ecal_cell"].member("fBasketSeek")[3])
     broken = bytearray(content)
     broken[last + 500] ^= 1
+    time = path.stat().st_mtime_ns
     path.write_bytes(broken)
+    os.utime(path, ns=(time, time))
     checkpoints = Checkpoints(tmp_path / "kept", "0" * 64)
     with pytest.raises(DataError, match=r"I\.root: damaged"):
         process(files, config, closed, chunk_size=2000, checkpoints=checkpoints)
     path.write_bytes(content)
+    os.utime(path, ns=(time, time))
     resumed = process(files, config, closed, chunk_size=2000, checkpoints=checkpoints)
     assert resumed.from_checkpoints == 6000
     assert resumed.tallies["I"].same_content(process(files, config, closed).tallies["I"])
+
+
+def test_a_changed_helper_of_a_processor_is_another_lineage(config, tmp_path, monkeypatch):
+    helper, source = tmp_path / "helper_cut.py", tmp_path / "mine.py"
+    monkeypatch.syspath_prepend(tmp_path)
+    text = processor_path("invisible").read_text()
+    source.write_text(text.replace("AXES = (", "from helper_cut import EDGE\n\nAXES = (", 1))
+    digests = []
+    for edge in (1, 2):
+        helper.write_text(f"EDGE = {edge}")
+        monkeypatch.delitem(sys.modules, "helper_cut", raising=False)
+        load_processor(source, config, blinded=True)
+        digests.append(processor_digest(source))
+    assert digests[0] != digests[1]
+    shipped = processor_path("invisible")
+    load_processor(shipped, config, blinded=True)
+    assert processor_digest(shipped) == sha256_file(shipped)
+
+
+def test_a_file_read_through_another_map_is_another_chunk(event_file):
+    file = open_event_file(event_file)
+    mapped = replace(file, branch_map=find_map("na64_2022"))
+    assert file_key(file) != file_key(mapped)
+    assert file_key(file) == file_key(open_event_file(event_file))
+
+
+def test_a_dead_worker_is_one_line(config, event_paths, tmp_path):
+    source = tmp_path / "mine.py"
+    source.write_text(
+        "import os\n"
+        "class Processor:\n"
+        "    def __init__(self, config, blinded, templates): pass\n"
+        "    def columns(self, period): return ('e_ecal',)\n"
+        "    def process(self, events): os._exit(9)\n"
+    )
+    mine = load_processor(source, config, blinded=True)
+    files = open_files({"I": event_paths["I"]}, config, mine)
+    with pytest.raises(ProcessorError, match="a worker process died"):
+        process(files, config, mine, workers=2)
+
+
+@pytest.mark.parametrize("returned", ["{}", "{'II': 1}", "None", "{events.period: 3}"])
+def test_a_processor_must_return_a_tally(config, event_paths, tmp_path, returned):
+    source = tmp_path / "mine.py"
+    source.write_text(
+        "class Processor:\n"
+        "    def __init__(self, config, blinded, templates): pass\n"
+        "    def columns(self, period): return ('e_ecal',)\n"
+        f"    def process(self, events): return {returned}\n"
+    )
+    mine = load_processor(source, config, blinded=True)
+    files = open_files({"I": event_paths["I"]}, config, mine)
+    with pytest.raises(ProcessorError, match=r"I\.root: process must return {events.period"):
+        process(files, config, mine)
+
+
+def test_templates_of_another_period_stop_at_once(config, paths, templates, tmp_path):
+    with pytest.raises(ConfigError, match="period I: has no shower template, only V"):
+        run(config, paths, {"V": templates["V"]}, tmp_path)

@@ -57,6 +57,7 @@ def test_forms_hold_the_same_numbers(flow):
     rows = list(csv.DictReader(io.StringIO(to_csv({"V": flow}))))
     assert [int(row["events"]) for row in rows if row["class"] == "all"] == [100, 50, 5]
     assert json.loads(to_json({"V": flow}))["V"]["classes"]["signal"]["events"] == [20, 10, 5]
+    assert r"trigger & 50 & 50\,\% & 50\,\% & 3 \\" in to_latex({"V": flow})
     latex = to_latex({"V": flow, "I": flow})
     assert r"box\_50\% & 5 & 10\,\% & 5 & 10\,\% \\" in latex
     assert "<td>box_50%</td><td>5</td><td>10 %</td>" in flow._repr_html_()

@@ -40,7 +40,9 @@ def cutflow(
     """Show what each cut keeps, from a result of 'na64ana process'.
 
     RESULT is a zip file, or the folder with invisible.zip. 'relative' is the share of the row
-    before, 'absolute' that of the first; 'only' are the events that this cut alone removes.
+    before, 'absolute' that of the first; 'only' are the events that this cut alone removes. While
+    the box is closed, 'only' and the N-1 figures do not ask missing_energy, as with it no event
+    would be left.
 
     \b
     Examples:
@@ -50,7 +52,12 @@ def cutflow(
     """  # noqa: D301 - click wants the character behind \\b
     from rich.console import Console  # noqa: PLC0415
 
-    from na64ana.cli.tables import print_classes, print_cut_flows, print_cuts  # noqa: PLC0415
+    from na64ana.cli.tables import (  # noqa: PLC0415
+        print_classes,
+        print_cut_flows,
+        print_cuts,
+        print_not_a_number,
+    )
     from na64ana.errors import ConfigError  # noqa: PLC0415
     from na64ana.io.atomic import atomic_files  # noqa: PLC0415
     from na64ana.tally.cut_flow import to_csv, to_json, to_latex  # noqa: PLC0415
@@ -65,6 +72,7 @@ def cutflow(
     found = replace(found, tallies=chosen)
     flows = found.cut_flows
     console = Console()
+    print_not_a_number(found.tallies, Console(stderr=True))
     if form != "table":
         click.echo({"latex": to_latex, "csv": to_csv, "json": to_json}[form](flows), nl=False)
     elif classes:

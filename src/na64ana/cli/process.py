@@ -67,7 +67,11 @@ def process(  # noqa: PLR0913 - an argument per option
     from rich.console import Console  # noqa: PLC0415
 
     from na64ana.cli.progress import TerminalProgress  # noqa: PLC0415
-    from na64ana.cli.tables import print_cut_flows, print_efficiencies  # noqa: PLC0415
+    from na64ana.cli.tables import (  # noqa: PLC0415
+        print_cut_flows,
+        print_efficiencies,
+        print_not_a_number,
+    )
     from na64ana.config import load_config  # noqa: PLC0415
     from na64ana.workflow.events import files_or_simulated  # noqa: PLC0415
     from na64ana.workflow.process import run_process  # noqa: PLC0415
@@ -97,6 +101,9 @@ def process(  # noqa: PLR0913 - an argument per option
     console = Console()
     if found.calibrated is not None:
         print_efficiencies(found.calibrated.calibrations, console)
-    flows = {name: tally.cut_flow for name, tally in found.selected.run.tallies.items()}
-    print_cut_flows(flows, console, blinded=found.selected.blinded)
+    tallies = found.selected.run.tallies
+    flows = {name: one.cut_flow for name, one in tallies.items() if "cut_flow" in one.histograms}
+    if flows:
+        print_cut_flows(flows, console, blinded=found.selected.blinded)
+    print_not_a_number(tallies, console)
     click.echo(f"written to {output.resolve()}: {', '.join(found.names)}")

@@ -13,6 +13,7 @@ from na64ana.config.reference import load_reference
 from na64ana.tally.calibration import Calibration
 from na64ana.tally.cut_flow import CutFlow, count, percent
 from na64ana.tally.efficiency import Efficiency
+from na64ana.tally.tally import Tally
 from na64ana.workflow.limits import LimitsResult
 from na64ana.workflow.outputs import compare_with_published
 
@@ -59,6 +60,14 @@ def print_cut_flows(
         total = sum(number or 0 for number in counts)
         table.add_row(name, *(count(number) for number in [*counts, total]))
     console.print(table)
+
+
+def print_not_a_number(tallies: Mapping[str, Tally], console: Console) -> None:
+    """Print in how many events an observable was NaN; they failed its cut."""
+    for period, tally in tallies.items():
+        for name, number in tally.not_a_number.items():
+            if number:
+                console.print(f"{period}: {name} is NaN in {number:,} events, which fail its cut")
 
 
 def print_classes(flows: Mapping[str, CutFlow], console: Console) -> None:
@@ -116,7 +125,7 @@ def print_efficiencies(calibrations: Mapping[str, Calibration], console: Console
     table.add_column("cut")
     for period in calibrations:
         table.add_column(period, justify="right")
-    for name in next(iter(calibrations.values())).efficiencies:
+    for name in dict.fromkeys(cut for one in calibrations.values() for cut in one.efficiencies):
         table.add_row(
             name, *(_efficiency(one.efficiencies.get(name)) for one in calibrations.values())
         )

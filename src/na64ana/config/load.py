@@ -47,15 +47,7 @@ def _conflicts(config: Config) -> Iterator[tuple[Location, str]]:
                 yield ("periods", name, key), message
         if period.runs.last < period.runs.first:
             yield ("periods", name, "runs"), "the last run comes before the first"
-        edge, upper = period.e_ecal_max, config.background.sideband_c_max
-        if not edge < upper:
-            message = f"{edge:g} GeV is not below background.sideband_c_max, {upper:g} GeV"
-            yield ("periods", name, "e_ecal_max"), message
-        for key in ("ecal_matrix", "beam_cell", "hcal_acceptance"):
-            table = getattr(config.conditions, key)
-            if row_at(table, period.runs.first) != row_at(table, period.runs.last):
-                message = f"conditions.{key} changes inside the period; make it two periods"
-                yield ("periods", name, "runs"), message
+        yield from _period_conflicts(config, name)
     in_order = sorted(config.periods.items(), key=lambda item: item[1].runs.first)
     for (first, one), (second, other) in itertools.pairwise(in_order):
         if other.runs.first <= one.runs.last:
@@ -69,3 +61,22 @@ def _conflicts(config: Config) -> Iterator[tuple[Location, str]]:
         yield ("limits", "signal_error"), "smaller than yield_error and eot_error in quadrature"
     if not 0 < limits.confidence_level < 1:
         yield ("limits", "confidence_level"), "must lie between 0 and 100 %, both excluded"
+
+
+def _period_conflicts(config: Config, name: str) -> Iterator[tuple[Location, str]]:
+    """Yield what is wrong between a period and the blocks that it uses."""
+    period = config.periods[name]
+    edge, upper = period.e_ecal_max, config.background.sideband_c_max
+    if not edge < upper:
+        message = f"{edge:g} GeV is not below background.sideband_c_max, {upper:g} GeV"
+        yield ("periods", name, "e_ecal_max"), message
+    if (cuts := config.selections.get(period.selection)) is not None:
+        least = cuts.calibration.e_ecal_min
+        if not edge < least:
+            message = f"e_ecal_min, {least:g} GeV, is not above e_ecal_max of {name}"
+            yield ("selections", period.selection, "calibration"), message
+    for key in ("ecal_matrix", "beam_cell", "hcal_acceptance"):
+        table = getattr(config.conditions, key)
+        if row_at(table, period.runs.first) != row_at(table, period.runs.last):
+            message = f"conditions.{key} changes inside the period; make it two periods"
+            yield ("periods", name, "runs"), message

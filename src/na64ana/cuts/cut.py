@@ -12,6 +12,10 @@ from pydantic import BaseModel
 Mask = npt.NDArray[np.bool_]
 
 
+#: Lower edge of what cannot be negative: zero is a value, a marker such as -9999 is none.
+NOT_NEGATIVE = -1e-6
+
+
 @dataclass(frozen=True)
 class Window:
     """An observable between two edges, both excluded, in internal units. A NaN is outside."""

@@ -39,6 +39,8 @@ Templates = Mapping[str, ShowerTemplate]
 MAX_CUTS = 31
 #: The two cuts that make the signal box; those of the user stand before them.
 BOX_CUTS = CUT_ORDER[-2:]
+#: Cuts on the shower of an electron that lost energy; muon pairs test them.
+SHAPE_CUTS = ("prs_shower", "shower_shape")
 #: Cuts that another particle behind the ECAL fails together.
 BEHIND_ECAL = ("veto_quiet", "hcal_topology", "hcal_quiet")
 
@@ -200,6 +202,8 @@ class Passed:
     cuts : tuple of Cut
     open : array (n,)
         Events that may be looked at. The others are in no other attribute.
+    failed : array (n,)
+        Bit i for cut i; late cuts only where they decide.
     n_passed : array (n,)
         How many cuts, in order, an event passed before the first that it failed.
     near : array (k,)
@@ -214,6 +218,7 @@ class Passed:
 
     cuts: tuple[Cut, ...]
     open: Mask
+    failed: npt.NDArray[np.uint32]
     n_passed: npt.NDArray[np.uint8]
     near: npt.NDArray[np.intp]
     only: npt.NDArray[np.uint8]
@@ -228,6 +233,15 @@ class Passed:
         stage = CUT_ORDER[: CUT_ORDER.index(name) + 1]
         places = [i for i, cut in enumerate(self.cuts) if cut.name in stage]
         return np.flatnonzero(self.n_passed > max(places))
+
+    def all_but(self, *names: str) -> npt.NDArray[np.intp]:
+        """Return the places ``(k,)`` of events that pass all cuts but those named, not asked.
+
+        At most one of them may be one that is not late: of events that fail two of these, the late
+        ones are not known.
+        """
+        bits = sum(1 << i for i, cut in enumerate(self.cuts) if cut.name in names)
+        return np.flatnonzero((self.failed & np.uint32(~bits % (1 << 32))) == 0)
 
     def before(self, name: str) -> npt.NDArray[np.intp]:
         """Return the places ``(k,)`` of events that pass all cuts before one."""
@@ -265,7 +279,7 @@ def apply_cuts(
     for i, cut in enumerate(cuts):
         if i not in late:
             values = {name: observables[name] for name in cut.observables}
-            _count_nan(values, not_a_number)
+            _count_nan(values, closed, not_a_number)
             cut.mark(values, failed, np.uint32(1 << i))
     if late:
         before = np.uint32((1 << late[0]) - 1)
@@ -275,7 +289,7 @@ def apply_cuts(
         fails = np.zeros(len(asked), np.uint32)
         for i in late:
             values = {name: some[name] for name in cuts[i].observables}
-            _count_nan(values, not_a_number)
+            _count_nan(values, None, not_a_number)
             cuts[i].mark(values, fails, np.uint32(1 << i))
         failed[asked] |= fails
     bits = failed & asking
@@ -283,6 +297,7 @@ def apply_cuts(
     return Passed(
         cuts=tuple(cuts),
         open=failed < _CLOSED,
+        failed=failed,
         n_passed=_place_of_lowest(failed, len(cuts)),
         near=near,
         only=_place_of_lowest(bits[near], len(cuts)),
@@ -302,8 +317,11 @@ def _place_of_lowest(bits: npt.NDArray[np.uint32], none: int) -> npt.NDArray[np.
 _CLOSED = np.uint32(1 | 1 << MAX_CUTS)
 
 
-def _count_nan(values: Mapping[str, npt.NDArray[Any]], counts: dict[str, int]) -> None:
+def _count_nan(
+    values: Mapping[str, npt.NDArray[Any]], closed: Mask | None, counts: dict[str, int]
+) -> None:
     for name, array in values.items():
         # The smallest of numbers among which there is a NaN is NaN.
         if array.dtype.kind == "f" and array.size and np.isnan(array.min()):
-            counts[name] = int(np.isnan(array).sum())
+            bad = np.isnan(array) if closed is None else np.isnan(array) & ~closed
+            counts[name] = int(bad.sum())

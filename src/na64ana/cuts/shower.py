@@ -1,7 +1,7 @@
 """Where the shower in the ECAL is, and what shape it has."""
 
 from na64ana.config.selection import ImpactCell, PrsShower, ShowerShape
-from na64ana.cuts.cut import Cut, Window
+from na64ana.cuts.cut import NOT_NEGATIVE, Cut, Window
 
 
 def impact_cell(parameters: ImpactCell) -> Cut:
@@ -34,8 +34,8 @@ def shower_shape(parameters: ShowerShape) -> Cut:
         source="PRL 131 (2023) 161801, criterion (iv)",
         windows=(
             Window("f_prs", parameters.f_prs_min, parameters.f_prs_max),
-            Window("r_ecal", high=parameters.r_ecal_max),
-            Window("chi2_shower", high=parameters.chi2_shower_max),
+            Window("r_ecal", NOT_NEGATIVE, parameters.r_ecal_max),
+            Window("chi2_shower", NOT_NEGATIVE, parameters.chi2_shower_max),
         ),
         parameters=parameters,
         version=2,

@@ -2,7 +2,7 @@
 
 from na64ana.config.conditions import BadSpills
 from na64ana.config.selection import Block, InTime, NoMultipleHits, SingleTrack, Trigger
-from na64ana.cuts.cut import Cut, Window
+from na64ana.cuts.cut import NOT_NEGATIVE, Cut, Window
 
 
 def trigger(parameters: Trigger) -> Cut:
@@ -57,7 +57,7 @@ def single_track(parameters: SingleTrack) -> Cut:
         source="PRL 131 (2023) 161801, criteria (i), (ii); UFN 191 (2021) 1361, 3.2.1",
         windows=(
             Window("p_track", parameters.p_track_min, parameters.p_track_max),
-            Window("theta_in", high=parameters.theta_in_max),
+            Window("theta_in", NOT_NEGATIVE, parameters.theta_in_max),
             Window("n_tracks", 0, 2),
         ),
         parameters=parameters,

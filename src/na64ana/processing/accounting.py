@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,8 +61,8 @@ def check_declared(period: str, files: Iterable[EventFile], config: Config) -> N
     found, declared = sum(file.metadata.eot for file in files), config.periods[period].eot
     if abs(found - declared) > EOT_TOLERANCE * declared:
         msg = (
-            f"period {period}: the files hold {found:.4g} EOT, the configuration declares "
-            f"{declared:.4g}; list all files of the period once, or set periods.{period}.eot"
+            f"period {period}: the files hold {found:.8g} EOT, the configuration declares "
+            f"{declared:.8g}; list all files of the period once, or set periods.{period}.eot"
         )
         raise IncompleteDataError(msg)
 
@@ -84,6 +85,7 @@ def account(
         by_file[read.uuid].append(read)
     listed = bad_listed = 0
     bad_eot = 0.0
+    _check_lists(files)
     for file in files:
         _check_entries(file, by_file[file.uuid_text])
         if file.spills is None:
@@ -150,9 +152,14 @@ def check_duplicates(files: Iterable[EventFile], reads: tuple[ChunkRead, ...]) -
     raise DataError(msg)
 
 
-def _key(spills: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _pair(run: npt.NDArray[Any], spill: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return one number ``(k,)`` for run and spill."""
-    return (spills[:, 0] << 32) | spills[:, 1]
+    return (run.astype(np.int64) << 32) | spill.astype(np.int64)
+
+
+def _key(spills: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return one number ``(k,)`` for the spills of chunks."""
+    return _pair(spills[:, 0], spills[:, 1])
 
 
 def _in_order(key: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -174,6 +181,26 @@ def _last_so_far(key: npt.NDArray[np.int64], last: npt.NDArray[np.int64]) -> npt
     return running
 
 
+def _check_lists(files: tuple[EventFile, ...]) -> None:
+    """Check that each spill is listed once: its electrons must not count twice."""
+    lists = [(str(file.path), file.spills) for file in files if file.spills is not None]
+    keys = [_pair(one["run_number"], one["spill"]) for _, one in lists]
+    key = np.concatenate([np.empty(0, np.int64), *keys])
+    order = np.argsort(key, kind="stable")
+    twice = np.flatnonzero(key[order][1:] == key[order][:-1])
+    if not len(twice):
+        return
+    source = np.repeat(np.arange(len(lists)), [len(one) for one in keys])
+    places = source[order[twice[0] : twice[0] + 2]]
+    paths = " and ".join(dict.fromkeys(lists[i][0] for i in places))
+    run, spill = divmod(int(key[order][twice[0]]), 1 << 32)
+    msg = (
+        f"{paths}: run {run}, spill {spill} is listed twice, so its electrons on target would "
+        "count twice; make files of whole spills"
+    )
+    raise DataError(msg)
+
+
 def _check_entries(file: EventFile, reads: list[ChunkRead]) -> None:
     stop = 0
     for read in sorted(reads):
@@ -188,8 +215,7 @@ def _check_entries(file: EventFile, reads: list[ChunkRead]) -> None:
 
 def _check_listed(file: EventFile, reads: list[ChunkRead]) -> None:
     listed = file.spills or {}
-    known = (listed["run_number"].astype(np.int64) << 32) | listed["spill"].astype(np.int64)
-    known = _in_order(known)
+    known = _in_order(_pair(listed["run_number"], listed["spill"]))
     for read in reads:
         key = _key(read.spills)
         place = np.minimum(np.searchsorted(known, key), max(len(known) - 1, 0))

@@ -9,19 +9,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import na64ana
 from na64ana.config import Config
 from na64ana.cuts.selection import Templates
 from na64ana.cuts.template import ShowerTemplate
 from na64ana.errors import DataError
+from na64ana.io.reading import EventFile
 from na64ana.provenance import lineage, sha256_array, source_digest
 from na64ana.tally.storage import read_tallies, write_tallies
 from na64ana.tally.tally import Tally
-
-#: Parts of the package that decide what a tally holds.
-_SOURCES = ("config", "constants.py", "cuts", "io", "tally", "processing")
 
 
 def selection_lineage(
@@ -40,10 +36,17 @@ def selection_lineage(
         processor_sha256,
         blinded,
         {name: template_digest(one) for name, one in (templates or {}).items()},
-        source_digest(package / part for part in _SOURCES),
-        np.__version__,
-        version("uproot"),
+        source_digest([package]),
+        [version(name) for name in ("coffea", "numba", "numpy", "uproot")],
     )
+
+
+def file_key(file: EventFile) -> str:
+    """Return a name for a file as it is read: its identity, size, time, and branch map."""
+    status = file.path.stat()
+    branch_map = None if file.branch_map is None else file.branch_map.model_dump(mode="json")
+    read_as = lineage(status.st_size, status.st_mtime_ns, branch_map, file.metadata.simulated)
+    return f"{file.uuid_text}_{read_as[:16]}"
 
 
 def template_digest(template: ShowerTemplate) -> str:
@@ -59,23 +62,23 @@ def _period_part(config: Config, name: str) -> Any:
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """A folder with the tallies of chunks of one lineage."""
+    """A folder with the tallies of chunks of one lineage, by `file_key` and entries."""
 
     folder: Path
     lineage: str
 
-    def load(self, uuid: str, start: int, stop: int) -> dict[str, Tally] | None:
+    def load(self, key: str, start: int, stop: int) -> dict[str, Tally] | None:
         """Return the tally of a chunk, None if there is none; a damaged one is none."""
         try:
-            return read_tallies(self._path(uuid, start, stop))[0]
+            return read_tallies(self._path(key, start, stop))[0]
         except DataError:
             return None
 
-    def store(self, uuid: str, start: int, stop: int, tallies: dict[str, Tally]) -> None:
+    def store(self, key: str, start: int, stop: int, tallies: dict[str, Tally]) -> None:
         """Keep the tally of a chunk."""
         about = {"lineage": self.lineage}
-        path = self._path(uuid, start, stop)
+        path = self._path(key, start, stop)
         write_tallies(path, tallies, about, overwrite=True, compress=False)
 
-    def _path(self, uuid: str, start: int, stop: int) -> Path:
-        return self.folder / self.lineage[:32] / f"{uuid}_{start}_{stop}.zip"
+    def _path(self, key: str, start: int, stop: int) -> Path:
+        return self.folder / self.lineage[:32] / f"{key}_{start}_{stop}.zip"

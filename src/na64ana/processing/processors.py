@@ -12,6 +12,7 @@ from na64ana.config import Config
 from na64ana.config.shipped import shipped_path
 from na64ana.cuts.selection import Templates
 from na64ana.errors import ConfigError
+from na64ana.provenance import sha256_file, source_digest
 from na64ana.tally.tally import Tally
 
 
@@ -65,11 +66,42 @@ def load_processor(
     except Exception as error:
         msg = f"{path}: Processor(config, blinded=..., templates=...) cannot be made: {error!r}"
         raise ConfigError(msg) from error
+    for name in ("columns", "process"):
+        if not callable(getattr(processor, name, None)):
+            msg = f"{path}: Processor has no method {name}; see processors/invisible.py"
+            raise ConfigError(msg)
     return processor
 
 
+def processor_digest(path: Path) -> str:
+    """Return the sha256 of a processor: of its file, and of modules of the user that it imports.
+
+    The processor must have been loaded. Modules of the user are those in its folder, and those
+    that its classes and functions come from, if they are not installed.
+    """
+    content = vars(sys.modules[_module_name(path)]).values()
+    names = {
+        getattr(value, "__module__", None) or getattr(value, "__name__", "") for value in content
+    }
+    installed = (sys.prefix, sys.base_prefix, str(Path(__file__).resolve().parent.parent))
+    helpers = set()
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file is None or Path(file).resolve() == path.resolve():
+            continue
+        beside = Path(file).resolve().parent == path.resolve().parent
+        of_user = not file.startswith(installed)
+        if of_user and (beside or name in names) and path.parent != processor_path("x").parent:
+            helpers.add(Path(file))
+    return source_digest([path, *helpers]) if helpers else sha256_file(path)
+
+
+def _module_name(path: Path) -> str:
+    return f"na64ana_processor_{path.stem}"
+
+
 def _load_module(path: Path) -> ModuleType:
-    name = f"na64ana_processor_{path.stem}"
+    name = _module_name(path)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         msg = f"{path}: is no Python file; give one with a class Processor"

@@ -4,10 +4,12 @@ import contextlib
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from pathlib import Path
+from typing import cast
 
 import coffea.util
 import uproot
@@ -15,6 +17,7 @@ from coffea.nanoevents import BaseSchema
 from coffea.processor import FuturesExecutor, IterativeExecutor, ProcessorABC, Runner
 from coffea.processor.executor import WorkItem
 
+import na64ana.errors
 from na64ana.config import Config
 from na64ana.errors import DataError, ProcessorError
 from na64ana.io.chunk import IDENTITY, Chunk
@@ -22,7 +25,7 @@ from na64ana.io.reading import EventFile, ForeignFile, open_event_file, open_for
 from na64ana.io.schema import Events, NA64Schema
 from na64ana.io.writing import BASKET_SIZE
 from na64ana.processing.accounting import Exposure, account, check_declared
-from na64ana.processing.checkpoints import Checkpoints
+from na64ana.processing.checkpoints import Checkpoints, file_key
 from na64ana.processing.memory import keep_freed_memory
 from na64ana.processing.processors import TallyProcessor
 from na64ana.tally.tally import Tally
@@ -31,9 +34,9 @@ from na64ana.tally.tally import Tally
 CHUNK_SIZE = 5 * BASKET_SIZE
 #: Branch that simulated files have, and that a tally by class needs.
 CLASS = "class_true"
-#: How coffea quotes a DataError of a chunk.
-_DATA_ERROR = re.compile(
-    r"""(na64ana\.errors\.)?DataError\((?P<quote>['"])(?P<message>.*)(?P=quote)\)"""
+#: How coffea quotes an error of ours that a chunk raised.
+_OWN_ERROR = re.compile(
+    r"""(na64ana\.errors\.)?(?P<kind>[A-Za-z]+Error)\((?P<quote>['"])(?P<message>.*)(?P=quote)\)"""
 )
 
 
@@ -107,20 +110,24 @@ class _Checked(ProcessorABC):  # type: ignore[misc]  # coffea publishes no types
         self._runs = {period: config.periods[period].runs for period in files}
         opened = [file for listed in files.values() for file in listed]
         self._files = {
-            file.uuid_text: (file.branch_map, file.metadata.simulated) for file in opened
+            file.uuid_text: (file.branch_map, file.metadata.simulated, file_key(file))
+            for file in opened
         }
 
     def process(self, events: Events) -> dict[str, Tally]:
         keep_freed_memory()
         uuid = events.metadata["fileuuid"]
-        branch_map, simulated = self._files[uuid]
+        branch_map, simulated, key = self._files[uuid]
         chunk = Chunk(events, branch_map, simulated=simulated)
         read = chunk.check_identity(self._runs[chunk.period])
         tallies = self._processor.process(chunk)
-        for tally in tallies.values():
-            tally.reads = (read,)
+        tally = tallies.get(chunk.period) if hasattr(tallies, "get") else None
+        if tally is None or not hasattr(tally, "reads") or len(tallies) != 1:
+            msg = "process must return {events.period: Tally}, and nothing else"
+            raise ProcessorError(msg)
+        tally.reads = (read,)
         if self._checkpoints is not None:
-            self._checkpoints.store(uuid, read.start, read.stop, tallies)
+            self._checkpoints.store(key, read.start, read.stop, tallies)
         return tallies
 
     def postprocess(self, accumulator: dict[str, Tally]) -> dict[str, Tally]:
@@ -172,11 +179,11 @@ def process(
     if not items:
         msg = "no event files; give at least one, or use the published numbers"
         raise DataError(msg)
-    uuids = {file.uuid: file.uuid_text for opened in files.values() for file in opened}
+    keys = {file.uuid: file_key(file) for opened in files.values() for file in opened}
     parts: list[dict[str, Tally]] = []
     left = []
     for item in items:
-        place = (uuids[item.fileuuid], item.entrystart, item.entrystop)
+        place = (keys[item.fileuuid], item.entrystart, item.entrystop)
         found = None if checkpoints is None else checkpoints.load(*place)
         if found is None:
             left.append(item)
@@ -215,6 +222,12 @@ def _run(
             result: dict[str, Tally] = runner.run(
                 items, processor, uproot_options=options, iteritems_options=wanted
             )["out"]
+    except BrokenExecutor as error:
+        msg = (
+            "a worker process died, perhaps for lack of memory; use fewer --workers and run again: "
+            "it goes on where it was"
+        )
+        raise ProcessorError(msg) from error
     except Exception as error:  # coffea wraps whatever went wrong in a plain Exception
         raise _explain(error, items) from error
     return result
@@ -257,8 +270,12 @@ def _explain(error: Exception, items: Iterable[WorkItem]) -> Exception:
     if not blamed or not separator:
         return error
     item, cause = blamed[0], " ".join(cause.split()).removesuffix(".")
-    if (found := _DATA_ERROR.fullmatch(cause)) is not None:
-        return DataError(found["message"])
+    if (found := _OWN_ERROR.fullmatch(cause)) is not None:
+        kind = getattr(na64ana.errors, found["kind"], None)
+        if kind is ProcessorError:
+            return ProcessorError(f"{item.filename}: {found['message']}")
+        if kind is not None:
+            return cast("Exception", kind(found["message"]))
     if task.startswith("Failed processing file"):
         events = f"events {item.entrystart} to {item.entrystop}"
         return ProcessorError(f"{item.filename}, {events}: the processor failed with {cause}")

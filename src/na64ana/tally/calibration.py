@@ -1,6 +1,6 @@
 """What calibration events tell: the shower template, efficiencies, thresholds, pile-up."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,9 @@ from na64ana.errors import DataError
 from na64ana.tally.efficiency import Efficiency
 from na64ana.tally.tally import Histogram, Tally, make_histogram
 
-#: Fewest showers of an energy, and of one impact cell, that get a mean of their own.
+#: Fewest showers of an energy, and of one impact cell, that get a mean of their own (choice).
 SHOWERS_MIN = 50
-#: Fewest electrons of a calibration.
+#: Fewest electrons of a calibration (choice).
 ELECTRONS_MIN = 200
 #: Cuts that define the sample of calibration electrons, in order.
 _TAGS = ("beam_trigger", "full_energy", "clean_spill")
@@ -71,7 +71,7 @@ def make_showers(sums: npt.NDArray[np.int64]) -> Histogram:
     return filled
 
 
-def make_template(period: str, tallies: Mapping[str, Tally], noise: float) -> ShowerTemplate:
+def make_template(period: str, tallies: Sequence[Tally], noise: float) -> ShowerTemplate:
     """Return the mean electron shower of a period.
 
     Electrons of the beam give it at full energy, muon pairs, whose electron lost a part of its
@@ -81,7 +81,7 @@ def make_template(period: str, tallies: Mapping[str, Tally], noise: float) -> Sh
     Parameters
     ----------
     period : str
-    tallies : mapping of str to Tally
+    tallies : sequence of Tally
         Of the processors calibration and dimuon.
     noise : float
         Of a cell [GeV]: the least width, of cells that are mostly empty.
@@ -91,7 +91,7 @@ def make_template(period: str, tallies: Mapping[str, Tally], noise: float) -> Sh
     DataError
         If there are too few electrons.
     """
-    sums = sum(tally.histograms[SHOWERS].values() for tally in tallies.values())
+    sums = sum(tally.histograms[SHOWERS].values() for tally in tallies)
     numbers = np.asarray(sums, np.float64)
     at_beam = numbers[:, -1, 2 * SIDE**2 // 4, 0]  # the middle of the window always exists
     if at_beam.sum() < ELECTRONS_MIN:

@@ -157,7 +157,13 @@ def to_json(flows: Mapping[str, CutFlow]) -> str:
 
 
 def to_latex(flows: Mapping[str, CutFlow]) -> str:
-    """Return cut flows, by period, as a LaTeX table: events, and in percent of the row before."""
+    """Return cut flows, by period, as a LaTeX table.
+
+    Events and their share of the row before; of a single period also the share of the first row,
+    and what only this cut removes.
+    """
+    if len(flows) == 1:
+        return _latex_of_one(*flows.items())
     cuts = dict.fromkeys(cut for flow in flows.values() for cut in flow.cuts)
     columns = "l" + "rr" * len(flows)
     head = " & ".join(
@@ -171,6 +177,17 @@ def to_latex(flows: Mapping[str, CutFlow]) -> str:
             row = table.get(cut)
             cells += ["", ""] if row is None else [f"{row.events}", _latex(percent(row.relative))]
         lines.append(" & ".join(cells) + r" \\")
+    return "\n".join([*lines, r"\hline", r"\end{tabular}"]) + "\n"
+
+
+def _latex_of_one(flow_of: tuple[str, CutFlow]) -> str:
+    period, flow = flow_of
+    lines = [r"\begin{tabular}{lrrrr}", r"\hline"]
+    lines += [rf"cut, period {_latex(period)} & events & relative & absolute & only \\", r"\hline"]
+    for row in flow.rows():
+        ratios = (_latex(percent(ratio)) for ratio in (row.relative, row.absolute))
+        only = "" if row.only is None else str(row.only)
+        lines.append(" & ".join([_latex(row.cut), str(row.events), *ratios, only]) + r" \\")
     return "\n".join([*lines, r"\hline", r"\end{tabular}"]) + "\n"
 
 

@@ -10,7 +10,7 @@ from numba import njit
 
 from na64ana.config.observables import OBSERVABLES
 from na64ana.cuts.observables import Observables
-from na64ana.cuts.selection import Passed
+from na64ana.cuts.selection import SHAPE_CUTS, Passed
 from na64ana.tally.tally import (
     IDENTITY,
     MEASURED,
@@ -37,8 +37,8 @@ def count_cuts(passed: Passed, classes: Classes, without: Iterable[str]) -> dict
     ----------
     passed : Passed
     classes : array (n,)
-        Class of each event. The first row counts all, those of a closed box too: what the later
-        rows lack cannot be told apart from what fails the trigger.
+        Class of each event. The first row counts all that were read, those of a closed box too:
+        how many these are, before all cuts, no row tells apart from what fails the trigger.
     without : iterable of str
         Cuts that get no row, because what passes them is closed.
     """
@@ -110,6 +110,15 @@ def count_regions(regions: Mapping[str, npt.NDArray[np.bool_]]) -> Histogram:
     axis = hist.axis.StrCategory(list(regions), name="region", flow=False)
     counts = make_histogram(axis)
     counts.view()[...] = [mask.sum() for mask in regions.values()]
+    return counts
+
+
+def count_shape(passed: Passed) -> Histogram:
+    """Return how many events pass all cuts, and all but `SHAPE_CUTS`."""
+    counts = make_histogram(
+        hist.axis.StrCategory(["all_but_shape", "all"], name="cuts", flow=False)
+    )
+    counts.view()[...] = [len(passed.all_but(*SHAPE_CUTS)), len(passed.all_but())]
     return counts
 
 

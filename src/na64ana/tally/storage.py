@@ -7,6 +7,7 @@ Histograms stand in it as ``PERIOD/NAME.json`` with arrays beside them, the zip 
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,11 @@ from na64ana.tally.tally import Table, Tally
 #: Version of the layout.
 FORMAT = 1
 _ABOUT = "about.json"
+#: What zipfile, json, numpy, pyarrow and hist raise over damaged bytes.
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, KeyError, TypeError, ValueError, IndexError, OSError),
+    *(EOFError, RuntimeError, AttributeError),  # NotImplementedError is a RuntimeError
+)
 
 
 def write_tallies(
@@ -93,7 +99,7 @@ def read_tallies(path: Path) -> tuple[dict[str, Tally], dict[str, Any]]:
     except FileNotFoundError as error:
         msg = f"{path}: no such file; check the path"
         raise DataError(msg) from error
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, OSError) as error:
+    except _DAMAGED as error:
         msg = f"{path}: is no result of na64ana process, or damaged ({error}); make it again"
         raise DataError(msg) from error
     return tallies, content["about"]

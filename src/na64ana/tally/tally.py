@@ -57,8 +57,8 @@ class Tally:
         different kinds do not add.
     histograms : dict of str to Hist
         Whole counts, by name: ``cut_flow`` and ``only`` (cut, class), ``n_minus_1_CUT_OBSERVABLE``
-        (observable, class), ``plane_STAGE`` (E_ECAL, E_HCAL), ``regions``, ``sideband_c``, and
-        what a processor adds.
+        (observable, class), ``plane_STAGE`` (E_ECAL, E_HCAL), ``regions``, and what a processor
+        adds.
     survivors : dict of str to array
         The few events of a region, unbinned: their identity, class, region and observables,
         sorted by `IDENTITY`.

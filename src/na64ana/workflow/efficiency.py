@@ -13,6 +13,7 @@ from na64ana.constants import BEAM_ENERGY
 from na64ana.cuts.observables import Observables
 from na64ana.cuts.selection import apply_cuts, make_context, make_cuts
 from na64ana.cuts.template import ShowerTemplate
+from na64ana.errors import LimitError
 from na64ana.io.chunk import ArrayChunk
 from na64ana.io.format import EventClass
 from na64ana.processing.processors import load_processor, processor_path
@@ -29,14 +30,12 @@ Floats = npt.NDArray[np.float64]
 
 #: Masses [GeV] of the simulated signal; between them the efficiency hardly changes.
 MASSES = (0.001, 0.01, 0.1, 1.0)
-#: Simulated dark photons per mass and period, and events of each control sample.
+#: Simulated dark photons per mass and period, about, and events of each control sample (choices).
 N_SIGNAL, N_CONTROL = 4000, 5000
-#: Bins of the energy of the dark photon.
+#: Bins of the energy of the dark photon (choice).
 N_BINS = 10
-#: Fewest events of a control sample that say something of the simulation.
+#: Fewest events of a control sample that say something of the simulation (choice).
 CONTROL_MIN = 100
-#: The cuts that muon pairs test: those on the shower of an electron that lost energy.
-SHAPE_CUTS = ("prs_shower", "shower_shape")
 #: Seed of the simulated signal; a choice, and not that of simulated data.
 SEED = 1913
 
@@ -82,7 +81,11 @@ class SignalEfficiency:
     @cached_property
     def scale(self) -> tuple[float, float]:
         """Data over simulation, and its relative error; 1 where the data have no control sample."""
-        pairs = [pair for pair in (self.beam, self.shape) if pair[0].passed >= CONTROL_MIN]
+        pairs = [
+            pair
+            for pair in (self.beam, self.shape)
+            if min(one.passed for one in pair) >= CONTROL_MIN
+        ]
         factor = float(np.prod([data.value / simulated.value for data, simulated in pairs]))
         errors = [one.relative_error for pair in pairs for one in pair]
         return factor, float(np.sqrt(np.square(errors).sum()))
@@ -146,6 +149,9 @@ def signal_efficiency(config: Config, period: str, calibrated: Calibrated) -> Si
     calibrated : Calibrated
         Template and control samples of the data.
     """
+    # The electrons on target of bad spills are taken off; the signal must not lose them again.
+    conditions = config.conditions.model_copy(update={"bad_spills": ()})
+    config = config.model_copy(update={"conditions": conditions})
     template = calibrated.templates.get(period)
     threshold = BEAM_ENERGY - config.periods[period].e_ecal_max
     edges = np.linspace(threshold, BEAM_ENERGY, N_BINS + 1)
@@ -153,8 +159,15 @@ def signal_efficiency(config: Config, period: str, calibrated: Calibrated) -> Si
     for i, mass in enumerate(MASSES):
         e_ap, n_passed, names = _simulate(config, period, template, mass, SEED + i)
         passed = n_passed == len(names)
+        if not passed.any():
+            msg = (
+                f"period {period}: none of {len(passed)} simulated signal events of {mass:g} GeV "
+                "passes the cuts; loosen them"
+            )
+            raise LimitError(msg)
         overall.append(Efficiency.of(int(passed.sum()), len(passed)))
-        total, kept = (np.histogram(e, edges)[0] for e in (e_ap, e_ap[passed]))
+        inside = np.clip(e_ap, edges[0], edges[-1])  # the spread of the beam moves some beyond
+        total, kept = (np.histogram(e, edges)[0] for e in (inside, inside[passed]))
         by_energy.append(
             tuple(Efficiency.of(int(k), int(n)) for k, n in zip(kept, total, strict=True))
         )
@@ -191,7 +204,7 @@ def _simulate(
     config: Config, period: str, template: ShowerTemplate | None, mass: float, seed: int
 ) -> tuple[Floats, npt.NDArray[np.uint8], tuple[str, ...]]:
     """Return the energies of dark photons [GeV], how many cuts each passes, and the cuts."""
-    rng = np.random.default_rng([SEED, seed])
+    rng = np.random.default_rng([seed, *period.encode()])
     threshold = BEAM_ENERGY - config.periods[period].e_ecal_max
     e_ap, depth = sample_signal(rng, N_SIGNAL, mass, beam_energy=BEAM_ENERGY, e_miss_min=threshold)
     signal = Signal(e_ap.astype(np.float32), depth.astype(np.float32), expected=N_SIGNAL)
@@ -224,15 +237,11 @@ def replace_simulation(config: Config, **changes: int) -> Config:
 
 def _shape_efficiency(tally: Tally) -> Efficiency:
     """Return the share of events that pass `SHAPE_CUTS`, of those that pass all others."""
-    passed = tally.cut_flow[tally.cut_flow.cuts[-1]]
-    return Efficiency.of(passed, passed + _lost_by_shape(tally))
+    without, passed = (int(n) for n in tally.histograms["shape"].values())
+    return Efficiency.of(passed, without)
 
 
 def _efficiency_without_shape(tally: Tally) -> Efficiency:
     """Return the share of calibration electrons that pass all cuts but `SHAPE_CUTS`."""
-    passed = tally.cut_flow[tally.cut_flow.cuts[-1]]
-    return Efficiency.of(passed + _lost_by_shape(tally), tally.cut_flow["clean_spill"])
-
-
-def _lost_by_shape(tally: Tally) -> int:
-    return sum(row.only or 0 for row in tally.cut_flow.rows() if row.cut in SHAPE_CUTS)
+    without, _ = (int(n) for n in tally.histograms["shape"].values())
+    return Efficiency.of(without, tally.cut_flow["clean_spill"])

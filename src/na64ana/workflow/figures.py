@@ -45,8 +45,17 @@ def draw_n_minus_1(result: Result, folder: Path) -> None:
                 for ax in axes[: len(chosen)]
                 for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
             }
-            fig.legend(labels.values(), labels.keys(), loc="outside upper center", ncols=8)
+            fig.legend(labels.values(), labels.keys(), loc="outside lower center", ncols=8)
+            fig.suptitle(_title(result, period), x=0.01, ha="left")
         (folder / f"n_minus_1_{period}.csv").write_text(_csv(chosen), encoding="utf-8")
+
+
+def _title(result: Result, period: str) -> str:
+    about = result.about
+    kind = "simulated events, stacked" if about["simulated"][period] else "measured events"
+    box = "box closed, missing_energy not asked" if about["blinded"] else "box open"
+    eot = f"{about['exposures'][period]['eot']:.3g} EOT"
+    return f"N-1, period {period}, {eot}, {kind}, {box}; lineage {about['lineage'][:12]}"
 
 
 def _csv(histograms: dict[tuple[str, str], Histogram]) -> str:

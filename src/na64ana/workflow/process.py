@@ -8,6 +8,7 @@ from typing import Any
 
 from na64ana.config import Config
 from na64ana.cuts.selection import Templates
+from na64ana.errors import ConfigError
 from na64ana.io.atomic import atomic_files
 from na64ana.processing.processors import processor_path
 from na64ana.workflow.events import Paths, cache_folder
@@ -88,6 +89,7 @@ def run_process(  # noqa: PLR0913 - what a command asks
         names = list(
             dict.fromkeys([TEMPLATES, CALIBRATION, *(f"{name}.zip" for name in SAMPLES), *names])
         )
+    _check_name(source, blinded=blinded)
     checkpoints = cache_folder() / "checkpoints"
     settings = Settings(workers=workers, checkpoints=checkpoints)
     with atomic_files(folder, names, overwrite=overwrite) as staging:
@@ -98,7 +100,7 @@ def run_process(  # noqa: PLR0913 - what a command asks
             write_templates(calibrated, staging)
             write_calibration(calibrated, staging)
         done = [] if calibrated is None else [calibrated.beam, calibrated.dimuon]
-        same = [one for one in done if one.processor == source]
+        same = [one for one in done if one.processor == source and one.blinded == blinded]
         progress("selecting events", 0, 1)
         selected = (
             same[0]
@@ -112,8 +114,19 @@ def run_process(  # noqa: PLR0913 - what a command asks
             write_selected(one, staging, inputs=inputs or {})
     for one in dict.fromkeys([*done, selected]):
         append_history(one, folder)
-    _forget(checkpoints, [*done, selected])
+    passes = () if calibrated is None else calibrated.first_pass
+    _forget(checkpoints, [*passes, *done, selected])
     return Processed(selected, calibrated, tuple(names))
+
+
+def _check_name(source: Path, *, blinded: bool) -> None:
+    shipped = source == processor_path(source.stem)
+    if source.stem in SAMPLES and not shipped:
+        msg = f"{source}: {source.stem} is the name of a shipped processor; rename the file"
+        raise ConfigError(msg)
+    if source.stem == "calibration" and not blinded:
+        msg = "calibration needs no event of the signal box; leave --unblind away"
+        raise ConfigError(msg)
 
 
 def _forget(checkpoints: Path, results: list[Selected]) -> None:

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -39,7 +40,16 @@ class Result:
 
     @property
     def cut_flows(self) -> dict[str, CutFlow]:
-        """Cut flows by period."""
+        """Cut flows by period.
+
+        Raises
+        ------
+        DataError
+            If the processor counted no cuts.
+        """
+        if any("cut_flow" not in tally.histograms for tally in self.tallies.values()):
+            msg = f"{self.path}: its processor counted no cuts; see tally.fill.count_cuts"
+            raise DataError(msg)
         return {name: tally.cut_flow for name, tally in self.tallies.items()}
 
     def windows(self, period: str) -> dict[tuple[str, str], tuple[float | None, float | None]]:
@@ -117,7 +127,7 @@ def read_templates(folder: Path) -> Templates:
     except FileNotFoundError as error:
         msg = f"{path}: no such file; give the folder of a calibration"
         raise DataError(msg) from error
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         msg = f"{path}: holds no shower templates, or is damaged ({error}); calibrate again"
         raise DataError(msg) from error
 

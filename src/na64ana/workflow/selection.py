@@ -7,11 +7,10 @@ from na64ana.config import Config
 from na64ana.config.conditions import row_at
 from na64ana.cuts.cut import Cut
 from na64ana.cuts.selection import Templates
-from na64ana.errors import DataError
+from na64ana.errors import ConfigError, DataError
 from na64ana.processing.checkpoints import Checkpoints, selection_lineage, template_digest
-from na64ana.processing.processors import load_processor, processor_path
+from na64ana.processing.processors import load_processor, processor_digest, processor_path
 from na64ana.processing.run import CHUNK_SIZE, ProcessedRun, open_files, process
-from na64ana.provenance import sha256_file
 from na64ana.tally.calibration import Calibration, make_template, summarise
 from na64ana.workflow.events import Paths
 from na64ana.workflow.progress import Progress, silent
@@ -28,7 +27,9 @@ class Selected:
     Attributes
     ----------
     processor : Path
-        Its file, and the sha256 of its text.
+        Its file.
+    processor_sha256 : str
+        Of the file, and of the modules of the user that it imports.
     lineage : str
         sha256 of all that decides the tallies, beside the event files.
     blinded : bool
@@ -61,12 +62,15 @@ class Calibrated:
     beam, dimuon : Selected
         The two control samples, with these templates.
     calibrations : dict of str to Calibration
+    first_pass : tuple of Selected
+        What the templates were made of.
     """
 
     templates: Templates
     beam: Selected
     dimuon: Selected
     calibrations: dict[str, Calibration]
+    first_pass: tuple[Selected, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,9 +121,10 @@ def select(
         As `load_processor`, `open_files` and `process`.
     """
     settings = settings or Settings()
+    _check_templates(config, paths, templates)
     processor = load_processor(source, config, blinded=blinded, templates=templates)
     files = open_files(paths, config, processor)
-    digest = sha256_file(source)
+    digest = processor_digest(source)
     identity = selection_lineage(config, tuple(files), digest, blinded=blinded, templates=templates)
     folder = settings.checkpoints
     checkpoints = None if folder is None else Checkpoints(folder, identity)
@@ -135,6 +140,18 @@ def select(
     tell = getattr(processor, "cuts", None)
     cuts = {} if tell is None else {period: tell(period) for period in files}
     return Selected(source, digest, identity, blinded, run, used, cuts)
+
+
+def _check_templates(config: Config, paths: Paths, templates: Templates | None) -> None:
+    """Stop before anything is read if templates were given, but not for a period that needs one."""
+    for period in paths:
+        needs = period in config.periods and config.selection_of(period).energies_from == "cells"
+        if templates is not None and needs and period not in templates:
+            msg = (
+                f"period {period}: has no shower template, only {', '.join(templates) or 'none'}; "
+                "calibrate its files"
+            )
+            raise ConfigError(msg)
 
 
 def calibrate(
@@ -164,18 +181,18 @@ def calibrate(
     sources = {name: processor_path(name) for name in ("calibration", "dimuon")}
     cells = [name for name in paths if config.selection_of(name).energies_from == "cells"]
     templates: Templates = {}
+    first: list[Selected] = []
     if cells:
         progress("adding up showers", 0, 1)
         some = {name: paths[name] for name in cells}
-        first = {}
         for name in ("dimuon", "calibration"):
-            run = select(config, some, sources[name], blinded=True, settings=settings).run
+            found = select(config, some, sources[name], blinded=True, settings=settings)
             if name == "dimuon":
-                check_triggered(run)
-            first[name] = run.tallies
+                check_triggered(found.run)
+            first.append(found)
         templates = {
             period: make_template(
-                period, {name: one[period] for name, one in first.items()}, _noise(config, period)
+                period, [one.run.tallies[period] for one in first], _noise(config, period)
             )
             for period in cells
         }
@@ -188,13 +205,16 @@ def calibrate(
     progress("measuring efficiencies", 1, 1)
     beam = second["calibration"]
     calibrations = {name: summarise(name, tally) for name, tally in beam.run.tallies.items()}
-    return Calibrated(templates, beam, second["dimuon"], calibrations)
+    return Calibrated(templates, beam, second["dimuon"], calibrations, tuple(first))
 
 
 def check_triggered(run: ProcessedRun) -> None:
     """Stop at a period whose files cannot be what they claim: nothing at all is triggered."""
     for name, tally in run.tallies.items():
         if tally.cut_flow["trigger"] == 0:
+            if not tally.cut_flow["events"]:
+                msg = f"period {name}: its files hold no events; leave it out"
+                raise DataError(msg)
             paths = ", ".join(str(file.path) for file in run.files[name])
             msg = (
                 f"period {name}: none of {tally.cut_flow['events']} events passes the trigger; "
