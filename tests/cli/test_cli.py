@@ -47,7 +47,7 @@ def test_the_main_job_in_an_empty_folder(run, cache):
     code, out, err = run("limits")
     assert code == 0, err
     assert {path.name for path in Path().iterdir()} == OUTPUTS
-    assert f"no event files given: simulating into {cache}" in err
+    assert f"simulating event files into {cache}" in err
     assert "simulating event files: done" in err
     for said in ("Cut flow", "hcal_quiet", "upstream", "Upper limits on epsilon at 90 % CL"):
         assert said in out

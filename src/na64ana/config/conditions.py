@@ -138,7 +138,9 @@ def find_bad_spills(
     """Return which of the spills ``(n,)`` of the runs ``(n,)`` are listed as bad."""
     bad = np.zeros(np.shape(run), np.bool_)
     for entry in bad_spills:
-        bad |= (run == entry.run) & np.isin(spill, entry.spills)
+        here = run == entry.run
+        if here.any():
+            bad |= here & np.isin(spill, entry.spills)
     return bad
 
 

@@ -87,7 +87,8 @@ class Observables:
         self._columns, self._refuse = columns, refuse
         self._branches: dict[str, Array] = {}
         self._known: dict[str, Array] = {}
-        self._parts: list[_Part] = []
+        # What is known of some events: their places, and observables by name.
+        self._parts: list[tuple[Index, dict[str, Array]]] = []
         self._n = n
 
     def __len__(self) -> int:
@@ -105,7 +106,7 @@ class Observables:
         What is made for one part is kept, and taken from there by other parts inside it.
         """
         part = _Part(self, index)
-        self._parts.append(part)
+        self._parts.append((index, part._known))
         return part
 
     def column(self, name: str) -> Array:
@@ -127,9 +128,9 @@ class Observables:
         """Return an observable of some events, if it is known of all of them."""
         if name in self._known:
             return np.asarray(self._known[name][index])
-        for part in self._parts:
-            if name in part._known and (place := part.places(index)) is not None:
-                return np.asarray(part._known[name][place])
+        for known_index, known in self._parts:
+            if name in known and (place := _places(known_index, index)) is not None:
+                return np.asarray(known[name][place])
         return None
 
 
@@ -148,13 +149,6 @@ class _Part(Observables):
                 self._known[name] = recalled
         return super().__getitem__(name)
 
-    def places(self, index: Index) -> Index | None:
-        """Return where the events at the places `index` stand in this part, if all do."""
-        if not len(self._index):
-            return index if not len(index) else None
-        place = np.minimum(np.searchsorted(self._index, index), len(self._index) - 1)
-        return place if (self._index[place] == index).all() else None
-
     def column(self, name: str) -> Array:
         if name not in self._branches:
             self._branches[name] = self._whole.column(name)[self._index]
@@ -162,6 +156,14 @@ class _Part(Observables):
 
     def whole(self, name: str) -> tuple[Array, Index]:
         return self._whole.column(name), self._index
+
+
+def _places(known: Index, index: Index) -> Index | None:
+    """Return where the events at the places `index` stand among those at `known`, if all do."""
+    if not len(known):
+        return index if not len(index) else None
+    place = np.minimum(np.searchsorted(known, index), len(known) - 1)
+    return place if (known[place] == index).all() else None
 
 
 def is_late(name: str, context: Context) -> bool:
@@ -349,7 +351,7 @@ _COMMON = {
     "intensity": _Maker(lambda obs: {"intensity": obs.column("eot_spill")}, ("eot_spill",)),
     "n_st": _Maker(_hits, ("n_st",)),
     **dict.fromkeys(("e_srd", "e_srd_least", "e_srd_second", "t_srd"), _SRD),
-    "f_prs": _Maker(_prs_share, needs=("e_prs", "e_ecal")),
+    "f_prs": _Maker(_prs_share, needs=("e_prs", "e_ecal"), late=True),
     "e_veto": _Maker(_panels, ("e_veto_pmt",)),
 }
 _FROM_CELLS = _COMMON | {

@@ -227,7 +227,7 @@ def opened_root(path: Path) -> Iterator[uproot.ReadOnlyDirectory]:
         msg = f"{path}: is no ROOT file; give an event file"
         raise DataError(msg)
     try:
-        with uproot.open(path) as file:
+        with uproot.open(path, handler=uproot.MemmapSource) as file:
             size = path.stat().st_size
             if size < file.file.fEND:
                 msg = f"{size} of {file.file.fEND} bytes"

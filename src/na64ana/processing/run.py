@@ -3,10 +3,12 @@
 import contextlib
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import BrokenExecutor
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
+from multiprocessing import get_context
 from operator import add
 from pathlib import Path
 from typing import cast
@@ -30,8 +32,11 @@ from na64ana.processing.memory import keep_freed_memory
 from na64ana.processing.processors import TallyProcessor
 from na64ana.tally.tally import Tally
 
-#: Events per task: a multiple of the basket, so that no basket is decompressed twice.
-CHUNK_SIZE = 5 * BASKET_SIZE
+#: Events per task, with cells and without: a multiple of the basket, so that no basket is
+#: decompressed twice. More would need more memory, fewer cost more to begin than to read.
+CHUNK_SIZE, CHUNK_SIZE_SCALARS = 8 * BASKET_SIZE, 20 * BASKET_SIZE
+#: Branches that make an event large.
+_CELLS = {"e_ecal_cell", "t_ecal_cell", "e_hcal_cell", "t_hcal_cell"}
 #: Branch that simulated files have, and that a tally by class needs.
 CLASS = "class_true"
 #: How coffea quotes an error of ours that a chunk raised.
@@ -140,7 +145,7 @@ def process(
     processor: TallyProcessor,
     *,
     workers: int = 1,
-    chunk_size: int = CHUNK_SIZE,
+    chunk_size: int | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> ProcessedRun:
     """Run a processor over opened files.
@@ -155,8 +160,8 @@ def process(
         From `load_processor`.
     workers : int
         1 works in this process; more are worker processes. The result is the same.
-    chunk_size : int
-        Events per task; the result is the same.
+    chunk_size : int or None
+        Events per task; the result is the same. None takes what suits the branches that are read.
     checkpoints : Checkpoints or None
         Where the tallies of chunks are kept; those that are there are not made again.
 
@@ -211,11 +216,12 @@ def _run(
     executor = (
         IterativeExecutor(status=False, retries=0)
         if workers == 1
-        else FuturesExecutor(status=False, retries=0, workers=workers)
+        else FuturesExecutor(status=False, retries=0, workers=workers, pool=_pool())
     )
     runner = Runner(executor, schema=schema, metadata_cache={})
     # Mapping a file into memory reads a third faster than seeking in it.
-    options = {"handler": uproot.MemmapSource}
+    # Each array is used once: a cache would only hold the memory of chunks that are done.
+    options = {"handler": uproot.MemmapSource, "array_cache": None}
     wanted = {"filter_name": sorted({name for item in items for name in item.preload or ()})}
     try:
         with _silence(workers):
@@ -234,17 +240,32 @@ def _run(
 
 
 def _work_items(
-    period: str, file: EventFile, columns: Iterable[str], chunk_size: int
+    period: str, file: EventFile, columns: Iterable[str], chunk_size: int | None
 ) -> Iterator[WorkItem]:
     """Yield the tasks of a file; a file without events is one empty task."""
     entries, names = file.metadata.entries, frozenset((*IDENTITY, *columns))
     if file.metadata.simulated:
         names |= {CLASS}
+    if chunk_size is None:
+        chunk_size = CHUNK_SIZE if names & _CELLS else CHUNK_SIZE_SCALARS
     if file.branch_map is not None:
         names = frozenset(file.branch_map.sources(names))
     for start in range(0, max(entries, 1), chunk_size):
         stop = min(start + chunk_size, entries)
         yield WorkItem(period, str(file.path), file.tree, start, stop, file.uuid, {}, names)
+
+
+def _pool() -> Callable[..., ProcessPoolExecutor]:
+    """Return what makes the worker processes.
+
+    A copy of this process starts at once, but is safe only while there are no other threads; else
+    workers are copies of a server that has imported what they need. (loky, which coffea would
+    take, replaces a worker whose memory grows by 300 MB, as that of each chunk does.)
+    """
+    context = get_context("fork" if threading.active_count() == 1 else "forkserver")
+    if context.get_start_method() == "forkserver":
+        context.set_forkserver_preload(["na64ana.processing.run"])
+    return partial(ProcessPoolExecutor, mp_context=context)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from na64ana.cuts.selection import Templates
 from na64ana.errors import ConfigError, DataError
 from na64ana.processing.checkpoints import Checkpoints, selection_lineage, template_digest
 from na64ana.processing.processors import load_processor, processor_digest, processor_path
-from na64ana.processing.run import CHUNK_SIZE, ProcessedRun, open_files, process
+from na64ana.processing.run import ProcessedRun, open_files, process
 from na64ana.tally.calibration import Calibration, make_template, summarise
 from na64ana.workflow.events import Paths
 from na64ana.workflow.progress import Progress, silent
@@ -80,14 +80,14 @@ class Settings:
     Attributes
     ----------
     workers : int
-    chunk_size : int
-        Events per task.
+    chunk_size : int or None
+        Events per task; None takes what suits the branches that are read.
     checkpoints : Path or None
         Folder of the tallies of chunks, from which an interrupted run goes on.
     """
 
     workers: int = 1
-    chunk_size: int = CHUNK_SIZE
+    chunk_size: int | None = None
     checkpoints: Path | None = None
 
 
