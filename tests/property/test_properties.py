@@ -27,6 +27,9 @@ def test_regions_are_disjoint_and_the_box_is_one_of_them(points, e_ecal_max, e_h
     box = Box(e_ecal_max, e_hcal_max)
     e_ecal, e_hcal = (np.array([p[i] for p in points], np.float32) for i in (0, 1))
     regions = box.regions(e_ecal, e_hcal)
+    # The diagonal may reach into sideband A, never into what is quiet.
+    diagonal = regions.pop("control_hadron")
+    assert not (diagonal & (regions["signal_box"] | regions["sideband_c"])).any()
     assert (sum(mask.astype(int) for mask in regions.values()) <= 1).all()
     assert (regions["signal_box"] == box.holds(e_ecal, e_hcal)).all()
 
