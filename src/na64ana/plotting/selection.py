@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from na64ana.plotting.style import PALETTE
+from na64ana.plotting.style import BLACK, PALETTE
 from na64ana.tally.cut_flow import CLASSES
 from na64ana.tally.tally import MEASURED, Histogram
 
-#: A colour for each class, the same in all figures.
-COLOURS = (*PALETTE, "0.45", "0.7")
+#: A colour for each class, the same in all figures; black is for what was measured.
+COLOURS = (*(colour for colour in PALETTE if colour != BLACK), "0.35", "0.55", "0.75")
 
 
 def plot_n_minus_1(
@@ -44,7 +44,7 @@ def plot_n_minus_1(
         name, colour = CLASSES[i].replace("_", " "), COLOURS[i % len(COLOURS)]
         top = base + counts[:, i]
         if i == MEASURED:
-            ax.stairs(top, edges, color="black", lw=1.4, label=name)
+            ax.stairs(top, edges, color=BLACK, lw=1.4, label=name)
         else:
             ax.stairs(top, edges, baseline=base, fill=True, color=colour, lw=0, label=name)
         base = top
