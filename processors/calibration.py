@@ -1,23 +1,20 @@
 """Beam electrons of the prescaled trigger: shower template, efficiencies, thresholds, pile-up."""
 
 import numpy as np
-from coffea.processor import ProcessorABC
 
-from na64ana.config import Config
 from na64ana.config.observables import OBSERVABLES
 from na64ana.cuts.cut import Cut
-from na64ana.cuts.observables import Context, Observables, needed_columns
+from na64ana.cuts.observables import needed_columns
 from na64ana.cuts.selection import (
     BEHIND_ECAL,
-    Templates,
     apply_cuts,
     columns_of,
     make_calibration_cuts,
-    make_context,
 )
 from na64ana.cuts.template import sum_showers
 from na64ana.io.chunk import IDENTITY, Chunk
 from na64ana.io.format import ECAL_SHAPE
+from na64ana.processing.base import SelectionProcessor
 from na64ana.tally.calibration import SHOWERS, ZERO_AXES, make_showers
 from na64ana.tally.fill import (
     count_cuts,
@@ -26,41 +23,18 @@ from na64ana.tally.fill import (
     fill_n_minus_1,
     fill_spectra,
 )
-from na64ana.tally.regions import signal_box
 from na64ana.tally.tally import Tally, make_axis
 
 #: Spectra of the electrons that pass all cuts.
 ELECTRON_AXES = {name: make_axis(OBSERVABLES[name]) for name in ("e_srd", "e_ecal", "intensity")}
 
 
-class Processor(ProcessorABC):  # type: ignore[misc]  # coffea publishes no types
-    """Cut flow, N-1, spectra and sums of showers of beam electrons, one tally per period.
-
-    Parameters
-    ----------
-    config : Config
-        Periods and their cuts.
-    blinded : bool
-        Not asked: electrons of full energy need no event of the signal box, which stays closed.
-    templates : mapping of str to ShowerTemplate, or None
-        Without, showers are added up for a template; with, the efficiency of its chi2 is found.
-    """
-
-    def __init__(
-        self, config: Config, *, blinded: bool = True, templates: Templates | None = None
-    ) -> None:
-        del blinded
-        self.config, self.templates = config, templates
-
-    def context(self, period: str) -> Context:
-        """Return what the observables of a period depend on."""
-        return make_context(self.config, period, self.templates)
+class Processor(SelectionProcessor):
+    """Cut flow, N-1, spectra and sums of showers of beam electrons, one tally per period."""
 
     def cuts(self, period: str) -> tuple[Cut, ...]:
         """Return the cuts of a period, in order."""
-        context = self.context(period)
-        known = context.template is not None or context.energies_from == "scalars"
-        return make_calibration_cuts(self.config, period, template=known)
+        return make_calibration_cuts(self.config, period, template=self.knows_chi2(period))
 
     def columns(self, period: str) -> tuple[str, ...]:
         """Return the branches that `process` reads."""
@@ -72,11 +46,9 @@ class Processor(ProcessorABC):  # type: ignore[misc]  # coffea publishes no type
 
     def process(self, events: Chunk) -> dict[str, Tally]:
         """Return the tally of one chunk of events, by period."""
-        period, context = events.period, self.context(events.period)
-        observables = Observables(events, context, len(events), events.refuse)
-        box = signal_box(self.config, period)
-        closed = box.holds(observables["e_ecal"], observables["e_hcal"])
-        passed = apply_cuts(self.cuts(period), observables, closed)
+        period, observables = events.period, self.observables(events)
+        # Electrons of full energy need no event of the signal box: it stays closed in any case.
+        passed = apply_cuts(self.cuts(period), observables, self.inside_box(period, observables))
         classes = events.classes()
         tally = Tally(blinded=True, not_a_number=passed.not_a_number)
         tally.histograms = count_cuts(passed, classes, without=())
@@ -96,11 +68,7 @@ class Processor(ProcessorABC):  # type: ignore[misc]  # coffea publishes no type
         for cut in behind:
             masks[cut.name] = cut.keep({name: some[name] for name in cut.observables})
         tally.histograms["quiet"] = count_regions(masks)
-        if context.energies_from == "cells":
+        if observables.context.energies_from == "cells":
             cells = observables.take(electrons).column("e_ecal_cell").reshape(-1, *ECAL_SHAPE)
             tally.histograms[SHOWERS] = make_showers(sum_showers(cells))
         return {period: tally}
-
-    def postprocess(self, accumulator: dict[str, Tally]) -> dict[str, Tally]:
-        """Return the sum of all chunks as it is."""
-        return accumulator

@@ -1,13 +1,11 @@
 """A' -> invisible: the published selection, signal box, sidebands and control regions."""
 
-from coffea.processor import ProcessorABC
-
-from na64ana.config import Config
 from na64ana.cuts.cut import Cut
-from na64ana.cuts.observables import Context, Observables, needed_columns
-from na64ana.cuts.selection import BOX_CUTS, Templates, apply_cuts, columns_of, make_context
+from na64ana.cuts.observables import needed_columns
+from na64ana.cuts.selection import BOX_CUTS, apply_cuts, columns_of
 from na64ana.cuts.selection import make_cuts as shipped_cuts
 from na64ana.io.chunk import IDENTITY, Chunk
+from na64ana.processing.base import SelectionProcessor
 from na64ana.tally.fill import count_cuts, count_regions, fill_n_minus_1, list_survivors
 from na64ana.tally.regions import signal_box
 from na64ana.tally.tally import Tally, make_plane
@@ -16,31 +14,12 @@ from na64ana.tally.tally import Tally, make_plane
 AXES = ("e_ecal", "e_hcal")
 
 
-class Processor(ProcessorABC):  # type: ignore[misc]  # coffea publishes no types
-    """Cut flow, N-1, planes, regions and survivors of the search, one tally per period.
-
-    Parameters
-    ----------
-    config : Config
-        Periods and their cuts.
-    blinded : bool
-        Whether events of the signal box are removed before anything is counted.
-    templates : mapping of str to ShowerTemplate, or None
-        Mean electron showers by period, from a calibration.
-    """
-
-    def __init__(
-        self, config: Config, *, blinded: bool = True, templates: Templates | None = None
-    ) -> None:
-        self.config, self.blinded, self.templates = config, blinded, templates
+class Processor(SelectionProcessor):
+    """Cut flow, N-1, planes, regions and survivors of the search, one tally per period."""
 
     def cuts(self, period: str) -> tuple[Cut, ...]:
         """Return the cuts of a period, in order."""
         return shipped_cuts(self.config, period)
-
-    def context(self, period: str) -> Context:
-        """Return what the observables of a period depend on."""
-        return make_context(self.config, period, self.templates)
 
     def columns(self, period: str) -> tuple[str, ...]:
         """Return the branches that `process` reads."""
@@ -50,10 +29,9 @@ class Processor(ProcessorABC):  # type: ignore[misc]  # coffea publishes no type
 
     def process(self, events: Chunk) -> dict[str, Tally]:
         """Return the tally of one chunk of events, by period."""
-        period = events.period
-        observables = Observables(events, self.context(period), len(events), events.refuse)
+        period, observables = events.period, self.observables(events)
         box = signal_box(self.config, period)
-        closed = box.holds(*(observables[name] for name in AXES)) if self.blinded else None
+        closed = self.inside_box(period, observables) if self.blinded else None
         free = ("missing_energy",) if self.blinded else ()
         passed = apply_cuts(self.cuts(period), observables, closed, free=free)
         classes = events.classes()
@@ -77,7 +55,3 @@ class Processor(ProcessorABC):  # type: ignore[misc]  # coffea publishes no type
         names = (name for cut in passed.cuts for name in cut.observables)
         tally.survivors = list_survivors(quiet, observables, classes, (*AXES, *names))
         return {period: tally}
-
-    def postprocess(self, accumulator: dict[str, Tally]) -> dict[str, Tally]:
-        """Return the sum of all chunks as it is."""
-        return accumulator

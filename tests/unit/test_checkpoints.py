@@ -70,12 +70,12 @@ def test_what_was_done_before_a_failure_is_kept(config, paths, templates, tmp_pa
     text = processor_path("invisible").read_text()
     flag = tmp_path / "fail"
     text = text.replace(
-        "        period = events.period\n",
-        "        period = events.period\n"
+        "        box = signal_box(self.config, period)\n",
+        "        box = signal_box(self.config, period)\n"
         "        late = events.metadata['entrystart'] >= 20_000\n"
         f"        if late and Path({str(flag)!r}).exists():\n"
         "            raise RuntimeError('power cut')\n",
-    ).replace("from coffea", "from pathlib import Path\nfrom coffea", 1)
+    ).replace("from na64ana", "from pathlib import Path\nfrom na64ana", 1)
     source.write_text(text)
     flag.touch()
     with pytest.raises(ProcessorError, match="power cut"):
