@@ -12,6 +12,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +33,19 @@ from na64ana.io.format import TREE, EventClass
 from na64ana.io.reading import open_event_file
 from na64ana.processing.memory import keep_freed_memory
 from na64ana.processing.processors import load_processor, processor_path
-from na64ana.processing.run import CHUNK_SIZE, ProcessedRun, open_files, process
+from na64ana.processing.run import (
+    CHUNK_SIZE,
+    CHUNK_SIZE_SCALARS,
+    ProcessedRun,
+    open_files,
+    process,
+)
 from na64ana.simulation.events import write_simulated_file
 from na64ana.simulation.plan import Plan
 from na64ana.simulation.template import shower_template
 from na64ana.tally.regions import signal_box
 from na64ana.tally.tally import Tally
+from na64ana.workflow.skim import Skimmed, skim
 
 PERIOD, REPETITIONS = "V", 5
 #: Files of the long list.
@@ -76,16 +86,19 @@ def make_files(folder: Path, events: int, number: int) -> list[Path]:
 
 
 class Ours:
-    """The invisible processor on files, from cells or from scalars."""
+    """A processor on files, from cells or from scalars, in chunks as users have them."""
 
-    def __init__(self, paths: list[Path], energies_from: str = "cells") -> None:
+    def __init__(
+        self, paths: list[Path], energies_from: str = "cells", name: str = "invisible"
+    ) -> None:
         config, self.paths = load_config(), paths
+        self.chunk_size = CHUNK_SIZE if energies_from == "cells" else CHUNK_SIZE_SCALARS
         eot = sum(open_event_file(path).metadata.eot for path in paths)
         config = changed(config, "periods", PERIOD, eot=eot)
         selection = config.periods[PERIOD].selection
         self.config = changed(config, "selections", selection, energies_from=energies_from)
         templates = {PERIOD: dataclasses.replace(shower_template(), period=PERIOD)}
-        source = processor_path("invisible")
+        source = processor_path(name)
         self.processor = load_processor(source, self.config, blinded=True, templates=templates)
         self.files = open_files({PERIOD: paths}, self.config, self.processor)
         self.entries = sum(file.metadata.entries for file in self.files[PERIOD])
@@ -94,18 +107,37 @@ class Ours:
         self.context = make_context(self.config, PERIOD, templates)
         self.box = signal_box(self.config, PERIOD)
 
-    def run(self, workers: int = 1, chunk_size: int = CHUNK_SIZE) -> ProcessedRun:
+    def run(self, workers: int = 1, chunk_size: int | None = None) -> ProcessedRun:
         """Process all files."""
         files, config = self.files, self.config
         return process(files, config, self.processor, workers=workers, chunk_size=chunk_size)
 
-    def read(self, **options: Any) -> None:
+    def read(self, size: int = CHUNK_SIZE, **options: Any) -> None:
         """Read the columns, and do nothing with them."""
-        for file in self.files[PERIOD]:
-            for start in range(0, file.metadata.entries, CHUNK_SIZE):
-                with uproot.open(file.path, **options) as root:
-                    part = {"entry_start": start, "entry_stop": start + CHUNK_SIZE}
-                    root[TREE].arrays(self.columns, library="np", **part)
+        read_columns(self.content(), size, **options)
+
+    def content(self) -> list[tuple[Path, int, list[str]]]:
+        """Return path, number of events and columns of each file."""
+        return [(one.path, one.metadata.entries, self.columns) for one in self.files[PERIOD]]
+
+
+def read_columns(
+    content: list[tuple[Path, int, list[str]]], size: int = CHUNK_SIZE, **options: Any
+) -> None:
+    """Read columns of files, and do nothing with them."""
+    keep_freed_memory()
+    for path, entries, columns in content:
+        for start in range(0, entries, size):
+            with uproot.open(path, **options) as root:
+                part = {"entry_start": start, "entry_stop": start + size}
+                root[TREE].arrays(columns, library="np", **part)
+
+
+def make_skim(ours: Ours, folder: Path) -> tuple[Skimmed, float]:
+    """Return the skim of a file, and how long it took [s]."""
+    paths, target = {PERIOD: tuple(ours.paths)}, folder / "skim"
+    seconds, found = measure(lambda: skim(ours.config, paths, target, overwrite=True))
+    return found[0], seconds
 
 
 def check_same(tally: Tally, rows: Mapping[str, int], histograms: Mapping[str, Any]) -> None:
@@ -120,6 +152,14 @@ def check_same(tally: Tally, rows: Mapping[str, int], histograms: Mapping[str, A
         assert abs(number - ours[name]) <= TOLERANCE, name
 
 
+def check_skim(tally: Tally, skimmed: Tally) -> None:
+    """Check that a skim gives the same N-1, regions and survivors as all events."""
+    for name in tally.histograms:
+        if name.startswith(("n_minus_1", "regions", "plane_selected")) and "trigger" not in name:
+            assert tally.histograms[name] == skimmed.histograms[name], name
+    assert all(np.array_equal(tally.survivors[k], skimmed.survivors[k]) for k in tally.survivors)
+
+
 def measure(work: Callable[[], Any], clock: Callable[[], float] = time.process_time) -> Any:
     """Return the time that some work takes [s], and its result."""
     start = clock()
@@ -127,15 +167,20 @@ def measure(work: Callable[[], Any], clock: Callable[[], float] = time.process_t
     return clock() - start, result
 
 
-def compare(ours: Ours, scalars: Ours, root: Root | None) -> dict[str, float]:
+def compare(ours: Ours, skim: Path, root: Root | None) -> dict[str, float]:
     """Return the million events per second of each contestant; their counts are compared."""
     analysis, listed = Awkward(ours), {PERIOD: [str(path) for path in ours.paths]}
+    scalars, listing = (Ours(ours.paths, "scalars", name) for name in ("invisible", "skim"))
+    few = Ours([skim])
     runner = Runner(IterativeExecutor(status=False), schema=BaseSchema, chunksize=250_000)
     contestants: dict[str, Callable[[], tuple[float, Any]]] = {
         "read": lambda: measure(ours.read),
+        "read long": lambda: measure(lambda: ours.read(scalars.chunk_size)),
         "mapped": lambda: measure(lambda: ours.read(handler=uproot.MemmapSource)),
         "cells": lambda: measure(ours.run),
         "scalars": lambda: measure(scalars.run),
+        "listing": lambda: measure(listing.run),
+        "few": lambda: measure(few.run),
         "awkward": lambda: measure(lambda: runner(listed, analysis, treename=TREE)),
     } | ({} if root is None else {"root": root.run})
     least = dict.fromkeys(contestants, np.inf)
@@ -146,11 +191,14 @@ def compare(ours: Ours, scalars: Ours, root: Root | None) -> dict[str, float]:
             least[name] = min(least[name], seconds)
         for name in contestants.keys() & {"awkward", "root"}:
             check_same(found["cells"].tallies[PERIOD], **found[name])
+        check_skim(*(found[name].tallies[PERIOD] for name in ("cells", "few")))
     return {name: ours.entries / seconds / 1e6 for name, seconds in least.items()}
 
 
 def compare_workers(paths: list[Path], small: Path) -> list[float]:
     """Return the wall time [s] with one worker, with two, and that of starting two.
+
+    And those of reading alone, once in one process, and twice at once in two.
 
     In a process of its own, as users have it: this one has threads of other contestants.
     """
@@ -167,8 +215,19 @@ def time_workers(small: Ours, ours: Ours) -> None:
         two, both = measure(lambda: ours.run(2), time.perf_counter)
         assert alone.tallies[PERIOD].same_content(both.tallies[PERIOD])
         # A small file of more chunks than workers: both start, and have next to nothing to do.
-        times.append((one, two, measure(lambda: small.run(2, 250), time.perf_counter)[0]))
+        start, _ = measure(lambda: small.run(2, 250), time.perf_counter)
+        half = Ours(ours.paths[: LARGE // 2])
+        alone_read, _ = measure(half.read, time.perf_counter)
+        with ProcessPoolExecutor(2, get_context("fork")) as pool:
+            _read_both(pool, small)  # both have started
+            both_read, _ = measure(partial(_read_both, pool, half), time.perf_counter)
+        times.append((one, two, start, alone_read, both_read))
     print(*np.min(times, axis=0))
+
+
+def _read_both(pool: ProcessPoolExecutor, ours: Ours) -> None:
+    """Read the same files in two processes at once."""
+    list(pool.map(read_columns, [ours.content()] * 2))
 
 
 def peak_memory(paths: list[Path]) -> float:
@@ -208,19 +267,24 @@ def main() -> None:
             root = Root(args.root_python, ours)
         except (OSError, RuntimeError) as error:
             missing = str(error)
-    speed = compare(ours, Ours(paths[:1], "scalars"), root)
-    one, two, start = compare_workers(paths, make_files(args.folder, 1000, 1)[0])
+    skimmed, seconds = make_skim(ours, args.folder)
+    speed = compare(ours, skimmed.path, root)
+    workers = compare_workers(paths, make_files(args.folder, 1000, 1)[0])
+    one, two, start, alone_read, both_read = workers
     memory = {n: peak_memory(paths[:n]) for n in (1, len(paths))}
 
     read, mapped, cells, scalars = (speed[k] for k in ("read", "mapped", "cells", "scalars"))
+    fastest = max(read, speed["read long"])
     n = every.entries / 1e6
     rows = [
         ("reading alone: R", read, None, ""),
         ("reading alone, file mapped into memory: M", mapped, None, ""),
         ("selection from cells, over R", cells, cells / read, ">= 0.8"),
         ("selection from cells, over M", cells, cells / mapped, ""),
-        ("first pass on scalars, over R", scalars, scalars / read, ">= 2"),
-        ("first pass on scalars, over M", scalars, scalars / mapped, ""),
+        (f"reading in chunks of {CHUNK_SIZE_SCALARS:,}", speed["read long"], None, ""),
+        ("first pass on scalars, over the faster reading", scalars, scalars / fastest, ">= 2"),
+        ("list of a skim on scalars, the same", speed["listing"], speed["listing"] / fastest, ""),
+        ("selection from the skim, per event before", speed["few"], speed["few"] / cells, ""),
         ("with awkward arrays; ours over it", speed["awkward"], cells / speed["awkward"], ">= 4"),
     ]
     if root is not None:
@@ -230,11 +294,16 @@ def main() -> None:
     rows += [
         (f"two workers over one, {n:.1f} million, wall time", n / two, one / two, ">= 1.7"),
         ("the same without their start", n / (two - start), one / (two - start), ""),
+        ("two processes reading alone, over one", n / both_read, 2 * alone_read / both_read, ""),
     ]
     print(f"{'per core and CPU second':<50} {'Mev/s':>6} {'ratio':>6} target")
     for name, rate, ratio, target in rows:
         shown = "" if ratio is None else f"{ratio:.2f}"
         print(f"{name:<50} {rate:6.2f} {shown:>6} {target}".rstrip())
+    print(
+        f"skim: {skimmed.kept:,} events, {skimmed.path.stat().st_size / 1e6:.0f} MB, "
+        f"written in {seconds:.1f} s"
+    )
     if root is None:
         print(f"event loop of ROOT: left out, {missing}")
     for files, peak in memory.items():

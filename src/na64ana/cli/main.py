@@ -16,6 +16,7 @@ from na64ana.cli.inspect import inspect
 from na64ana.cli.limits import limits
 from na64ana.cli.process import process
 from na64ana.cli.simulate import simulate
+from na64ana.cli.skim import skim
 from na64ana.errors import NA64AnaError
 
 
@@ -39,6 +40,7 @@ cli.add_command(inspect)
 cli.add_command(limits)
 cli.add_command(process)
 cli.add_command(simulate)
+cli.add_command(skim)
 
 
 def main() -> NoReturn:

@@ -71,6 +71,7 @@ def process(  # noqa: PLR0913 - an argument per option
         print_cut_flows,
         print_efficiencies,
         print_not_a_number,
+        print_skims,
     )
     from na64ana.config import load_config  # noqa: PLC0415
     from na64ana.workflow.events import files_or_simulated  # noqa: PLC0415
@@ -105,5 +106,6 @@ def process(  # noqa: PLR0913 - an argument per option
     flows = {name: one.cut_flow for name, one in tallies.items() if "cut_flow" in one.histograms}
     if flows:
         print_cut_flows(flows, console, blinded=found.selected.blinded)
+        print_skims(found.selected.run, console)
     print_not_a_number(tallies, console)
     click.echo(f"written to {output.resolve()}: {', '.join(found.names)}")

@@ -10,12 +10,14 @@ from rich.table import Table
 
 from na64ana.config.observables import OBSERVABLES
 from na64ana.config.reference import load_reference
+from na64ana.processing.run import ProcessedRun
 from na64ana.tally.calibration import Calibration
 from na64ana.tally.cut_flow import CutFlow, count, percent
 from na64ana.tally.efficiency import Efficiency
 from na64ana.tally.tally import Tally
 from na64ana.workflow.limits import LimitsResult
 from na64ana.workflow.outputs import compare_with_published
+from na64ana.workflow.skim import Skimmed
 
 if TYPE_CHECKING:
     from na64ana.background.table import BackgroundRow
@@ -33,9 +35,35 @@ def print_result(result: LimitsResult, console: Console) -> None:
             names = [f"{name} by {n}" for name, n in factors.items() if "beam" not in name]
             text = ", ".join([*names, "particles of the beam"])
             console.print(f"  period {period}: prescaled {text}", style="dim")
+        print_skims(result.events.run, console)
     console.print(_background(result))
     console.print(_limits(result))
     _print_summary(result, console)
+
+
+def print_skims(run: ProcessedRun, console: Console) -> None:
+    """Say which events come from a skim, so that nobody takes its rows for those of all events."""
+    for period, files in run.files.items():
+        skims = [file.metadata for file in files if file.metadata.skimmed_from is not None]
+        if skims:
+            read = count(sum(one.entries for one in skims))
+            source = count(sum(one.skimmed_from or 0 for one in skims))
+            text = f"a skim, {read} of {source} events; the upper rows count these alone"
+            console.print(f"  period {period}: {text}", style="dim")
+
+
+def print_skimmed(skims: Sequence[Skimmed], console: Console) -> None:
+    """Print the files of a skim, and how much of their sources is in them."""
+    table = _table("Skim")
+    for name in ("file", "made of"):
+        table.add_column(name, overflow="fold")
+    for name in ("events", "kept", "share"):
+        table.add_column(name, justify="right")
+    for one in skims:
+        share = percent(one.kept / one.events) if one.events else "-"
+        row = (str(one.path), str(one.source), count(one.events), count(one.kept), share)
+        table.add_row(*row)
+    console.print(table)
 
 
 def _table(title: str) -> Table:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from na64ana.config import Config
 from na64ana.config.conditions import row_at
+from na64ana.config.observables import OBSERVABLES
 from na64ana.config.selection import CUT_ORDER, ObservableWindow
 from na64ana.cuts.cut import Cut, Mask, Window
 from na64ana.cuts.hcal import (
@@ -41,6 +42,9 @@ MAX_CUTS = 31
 BOX_CUTS = CUT_ORDER[-2:]
 #: Cuts on the shower of an electron that lost energy; muon pairs test them.
 SHAPE_CUTS = ("prs_shower", "shower_shape")
+#: Relative distance to an edge [1] at which a scalar and the sum of its cells, which are rounded
+#: one by one to 10 bits, may fall on different sides of it.
+ROUNDING = 1e-3
 #: Cuts that another particle behind the ECAL fails together.
 BEHIND_ECAL = ("veto_quiet", "hcal_topology", "hcal_quiet")
 
@@ -153,6 +157,36 @@ def make_dimuon_cuts(config: Config, period: str, *, template: bool) -> tuple[Cu
             parameters=pair,
         ),
     )
+
+
+def make_loose_cuts(config: Config, period: str) -> dict[str, tuple[Cut, ...]]:
+    """Return the cuts of which a skim lets an event fail one: of the search, and of muon pairs.
+
+    Those that a closer look at the cells may change, on shapes, and those that make sidebands are
+    left out. So the search finds all it needs in a skim: N-1 of each cut but the first, regions,
+    survivors.
+    """
+    not_asked = {*SHAPE_CUTS, *BOX_CUTS, "hcal_topology"}
+    cuts = {
+        "search": make_cuts(config, period),
+        "dimuon": make_dimuon_cuts(config, period, template=False),
+    }
+    return {
+        name: tuple(_loosened(cut) for cut in some if cut.name not in not_asked)
+        for name, some in cuts.items()
+    }
+
+
+def _loosened(cut: Cut) -> Cut:
+    """Return a cut whose edges in energy are further apart by `ROUNDING`."""
+    return replace(cut, windows=tuple(_widened(window) for window in cut.windows))
+
+
+def _widened(window: Window) -> Window:
+    if OBSERVABLES[window.observable].unit != "GeV":
+        return window
+    low, high = window.low, window.high
+    return replace(window, low=low - ROUNDING * abs(low), high=high + ROUNDING * abs(high))
 
 
 def _without_chi2(cut: Cut) -> Cut:

@@ -221,32 +221,43 @@ def count_spills(
     The spills ``(k, 5)`` are run, spill, number of events, first and last event, in order.
     """
     starts, rising = _scan(run, spill, event)
-    order = None
-    if not rising:  # files are mostly in order, and then nothing has to be sorted
-        order = np.lexsort((event, spill, run))
-        run, spill, event = run[order], spill[order], event[order]
-        starts, _ = _scan(run, spill, event)
-    stops = np.append(starts[1:], len(run)) if len(run) else starts
-    columns = (run[starts], spill[starts], stops - starts, event[starts], event[stops - 1])
-    spills = np.stack([column.astype(np.int64) for column in columns], axis=1)
-    if order is None:
-        return None, spills
+    # Mostly, each spill is one piece and its events are in order: only spills need to be sorted.
+    order = np.lexsort((spill[starts], run[starts]))
+    first = starts[order]
+    again = (run[first[1:]] == run[first[:-1]]) & (spill[first[1:]] == spill[first[:-1]])
+    if rising and not again.any():
+        stops = np.append(starts[1:], len(run))[order]
+        return None, _spills(run, spill, event, first, stops)
+    order = np.lexsort((event, spill, run))
+    run, spill, event = run[order], spill[order], event[order]
+    starts, _ = _scan(run, spill, event)
     same = (event[1:] == event[:-1]) & (spill[1:] == spill[:-1]) & (run[1:] == run[:-1])
     twice = np.flatnonzero(same)
+    spills = _spills(run, spill, event, starts, np.append(starts[1:], len(run)))
     return (int(order[twice[0] + 1]) if len(twice) else None), spills
+
+
+def _spills(
+    run: npt.NDArray[Any],
+    spill: npt.NDArray[Any],
+    event: npt.NDArray[Any],
+    starts: npt.NDArray[np.intp],
+    stops: npt.NDArray[np.intp],
+) -> Integers:
+    """Return run, spill, number of events, first and last event ``(k, 5)`` of spills."""
+    columns = (run[starts], spill[starts], stops - starts, event[starts], event[stops - 1])
+    return np.stack([column.astype(np.int64) for column in columns], axis=1)
 
 
 @njit(cache=True, nogil=True)
 def _scan(run, spill, event):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Return where spills begin, and whether each event comes after the one before."""
+    """Return where run or spill changes, and whether events rise in between."""
     starts = np.empty(len(run), np.int64)
     found, rising = 0, True
     for i in range(len(run)):
         if i == 0 or run[i] != run[i - 1] or spill[i] != spill[i - 1]:
             starts[found] = i
             found += 1
-            if i and (run[i] < run[i - 1] or (run[i] == run[i - 1] and spill[i] < spill[i - 1])):
-                rising = False
         elif event[i] <= event[i - 1]:
             rising = False
     return starts[:found].copy(), rising

@@ -140,6 +140,9 @@ class FileMetadata(BaseModel):
     prescale: dict[str, int] = Field(
         default_factory=dict, description="events that each stands for, by class"
     )
+    skimmed_from: int | None = Field(
+        default=None, description="events of the file that a skim was made of"
+    )
 
     def to_json(self) -> str:
         """Return the metadata as JSON text."""

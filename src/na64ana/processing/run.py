@@ -34,7 +34,7 @@ from na64ana.tally.tally import Tally
 
 #: Events per task, with cells and without: a multiple of the basket, so that no basket is
 #: decompressed twice. More would need more memory, fewer cost more to begin than to read.
-CHUNK_SIZE, CHUNK_SIZE_SCALARS = 8 * BASKET_SIZE, 20 * BASKET_SIZE
+CHUNK_SIZE, CHUNK_SIZE_SCALARS = 8 * BASKET_SIZE, 40 * BASKET_SIZE
 #: Branches that make an event large.
 _CELLS = {"e_ecal_cell", "t_ecal_cell", "e_hcal_cell", "t_hcal_cell"}
 #: Branch that simulated files have, and that a tally by class needs.
@@ -250,8 +250,13 @@ def _work_items(
         chunk_size = CHUNK_SIZE if names & _CELLS else CHUNK_SIZE_SCALARS
     if file.branch_map is not None:
         names = frozenset(file.branch_map.sources(names))
-    for start in range(0, max(entries, 1), chunk_size):
-        stop = min(start + chunk_size, entries)
+    # Chunks of a file are alike in size, and whole baskets where they are longer than one.
+    parts = max(1, -(-entries // chunk_size))
+    step = max(1, -(-entries // parts))
+    if step > BASKET_SIZE:
+        step = min(chunk_size, -(-step // BASKET_SIZE) * BASKET_SIZE)
+    for start in range(0, max(entries, 1), step):
+        stop = min(start + step, entries)
         yield WorkItem(period, str(file.path), file.tree, start, stop, file.uuid, {}, names)
 
 

@@ -118,8 +118,11 @@ def _read(archive: zipfile.ZipFile, period: str, said: dict[str, Any]) -> Tally:
     survivors: Table = {}
     if f"{period}/survivors.parquet" in archive.namelist():
         table = pq.read_table(io.BytesIO(archive.read(f"{period}/survivors.parquet")))
-        survivors = {name: table[name].to_numpy() for name in table.column_names}
-        survivors["region"] = survivors["region"].astype("U12")
+        columns = {name: table[name].to_numpy() for name in table.column_names}
+        survivors = {
+            name: array.astype(np.str_) if array.dtype.kind == "O" else array
+            for name, array in columns.items()
+        }
     spills = np.load(io.BytesIO(archive.read(f"{period}/spills.npy")))
     ends = np.cumsum([n for *_, n in said["reads"]], dtype=np.int64)
     parts = np.split(spills, ends[:-1]) if len(ends) else []
