@@ -57,7 +57,7 @@ def tests(session: nox.Session) -> None:
     """All tests, with coverage; `nox -s tests -- -m 'not slow'` is the quick suite."""
     install(session, "test")
     arguments = session.posargs or ["--cov", "--cov-report=term:skip-covered"]
-    session.run("pytest", "-n", "2", *arguments)
+    session.run("pytest", "-n", "2", "--dist", "loadfile", *arguments)
 
 
 @nox.session(default=False)

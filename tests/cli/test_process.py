@@ -67,6 +67,7 @@ def test_process_in_an_empty_folder(run, event_paths):
     )
 
 
+@pytest.mark.slow
 def test_two_workers_and_an_open_box(run, event_paths):
     code, _, err = run(
         "process", "--events", f"I={event_paths['I'][0]}", "--workers", 2, "--unblind"
@@ -94,6 +95,7 @@ def test_mistakes_of_process_are_one_line(run, event_paths, arguments, said):
     assert not Path("results").exists()
 
 
+@pytest.mark.slow
 def test_all_events_cut_away(run, config, tmp_path):
     """A selection that keeps nothing is a result, with zeros in it."""
     path = tmp_path / "I.root"
@@ -203,6 +205,7 @@ def test_cutflow_of_one_period(run, stored):
     assert "no such file" in err
 
 
+@pytest.mark.slow
 def test_figures_with_their_numbers(run, stored):
     code, _, err = run("cutflow", stored, "--period", "V", "--figures", "fig")
     assert code == 0, err
@@ -227,3 +230,14 @@ def test_a_figure_shows_all_events_and_the_cut(stored):
     (line,) = ax.lines
     assert line.get_xdata()[0] == 1.5  # between one hit, which stays, and two
     assert ax.get_xlabel() == "hits in ST3, ST4"
+
+
+@pytest.mark.slow
+def test_skim_and_then_process(run, event_paths):
+    code, out, err = run("skim", "--events", f"I={event_paths['I'][0]}")
+    assert code == 0, err
+    assert "Skim" in out
+    code, out, err = run("process", "--events", "I=skim/I.root")
+    assert code == 0, err
+    assert "a skim," in out
+    assert "the upper rows count these alone" in out

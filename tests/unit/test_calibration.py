@@ -165,6 +165,7 @@ def efficiencies(config, calibrated):
     return signal_efficiencies(config, calibrated)
 
 
+@pytest.mark.slow
 def test_the_signal_efficiency_is_the_published_one(efficiencies):
     """Overall 0.4-0.5 (PRL 2023); heavy dark photons leave little for the preshower."""
     for one in efficiencies.values():
