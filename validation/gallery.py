@@ -46,7 +46,7 @@ TITLES = {
 def signal_sample(mass: float) -> Signal:
     """Return dark photons of one mass [GeV]."""
     rng = np.random.default_rng(1)
-    e_ap, depth = sample_signal(rng, 20_000, mass, beam_energy=100.0, e_miss_min=50.0)
+    e_ap, depth = sample_signal(rng, 20_000, mass, e_miss_min=50.0)
     return Signal(e_ap.astype(np.float32), depth.astype(np.float32), 10_000.0)
 
 

@@ -220,7 +220,7 @@ def test_incomplete_data_have_their_own_code(run, event_paths, tmp_path):
         (
             ("simulate", "--period", "I", "--output", "a.root", "--signal-mass", "50 GeV"),
             1,
-            "A' mass 50 GeV lies outside",
+            "mass 50 GeV lies outside 1e-06 to 3 GeV",
         ),
     ],
 )

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from na64ana.calorimeter import ECAL_STRUCTURE
 from na64ana.constants import ALPHA, M_E
 from na64ana.cuts.observables import Observables, compute_e_hcal
 from na64ana.cuts.selection import apply_cuts
@@ -43,9 +44,7 @@ def electrons(config):
 
 
 def signal_sample(mass: float) -> Signal:
-    e_ap, depth = sample_signal(
-        np.random.default_rng(1), 20_000, mass, beam_energy=100, e_miss_min=50
-    )
+    e_ap, depth = sample_signal(np.random.default_rng(1), 20_000, mass, e_miss_min=50)
     return Signal(e_ap.astype(np.float32), depth.astype(np.float32), 10_000)
 
 
@@ -98,7 +97,7 @@ def test_the_longitudinal_profile():
     energy, zero = np.full(n, 100.0, np.float32), np.zeros(n, np.float32)
     share, late = ecal.draw_prs_share(np.random.default_rng(1), energy, zero)
     # ln(E/E_c) = 9.38 in this mix; the maximum lies at 8.2 X0, 4 X0 hold a few per cent.
-    assert np.log(100 / ecal.ECAL_STRUCTURE.critical_energy) == pytest.approx(9.38, abs=0.02)
+    assert np.log(100 / ECAL_STRUCTURE.critical_energy) == pytest.approx(9.38, abs=0.02)
     assert share.mean() == pytest.approx(0.05, abs=0.015)
     assert np.corrcoef(share, late)[0, 1] < -0.7
     behind, _ = ecal.draw_prs_share(np.random.default_rng(1), energy, zero + 4)

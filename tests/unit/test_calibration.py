@@ -180,9 +180,10 @@ def test_the_signal_efficiency_is_that_of_its_parts(efficiencies):
         assert len(one.overall) == len(MASSES)
         for overall, parts, flow in zip(one.overall, one.by_energy, one.cut_flow, strict=True):
             inside = sum(part.total for part in parts)
-            assert 0.95 * overall.total < inside <= overall.total
             counts = list(flow.values())
-            assert counts[0] == overall.total
+            assert 0.95 * counts[0] < inside <= counts[0]
+            # of those that are made, some below the threshold, most reach the box
+            assert 0.7 * counts[0] < overall.total < 0.9 * counts[0]
             assert counts[-1] == overall.passed
             assert counts == sorted(counts, reverse=True)
         # little energy is left in the preshower if the dark photon takes nearly all

@@ -155,7 +155,6 @@ def _draw_signal(
         np.random.default_rng([seed, 1]),
         50_000,
         mass,
-        beam_energy=BEAM_ENERGY,
         e_miss_min=BEAM_ENERGY - config.periods[period].e_ecal_max,
     )
     return Signal(e_ap.astype(np.float32), depth.astype(np.float32), expected)

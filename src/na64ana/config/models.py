@@ -68,12 +68,21 @@ class Background(Block):
     n_events_min: int = Field(ge=3)
 
 
+class DarkMatterBlock(Block):
+    """What dark photons decay to; `mass_ratio` is m_chi/m_A'."""
+
+    kind: Literal["dirac", "pseudo_dirac", "scalar", "majorana"]
+    alpha_d: float = Field(gt=0, le=1)
+    mass_ratio: float = Field(gt=0, lt=10)
+
+
 class Signal(Block):
-    """Mass grid [GeV] of the yield calculation."""
+    """Mass grid [GeV] of the yield calculation, and what dark photons decay to."""
 
     mass_min: Energy
     mass_max: Energy
     masses_per_decade: int = Field(ge=1, le=1000)
+    dark_matter: DarkMatterBlock
 
 
 class Limits(Block):

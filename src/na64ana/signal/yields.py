@@ -1,86 +1,198 @@
-"""Dark photons per electron on target with more than a given missing energy."""
+"""Dark photons per electron on target: bremsstrahlung and resonant annihilation in the shower.
+
+Bremsstrahlung (UFN 191 (2021) 1361, eq. 48, corrected for X0):
+
+    dn/dE_A' = N/X0 int dE [T_-(E) + T_+(E)] d sigma/dE_A'(E),
+
+with the exact tree-level cross section and the track lengths of a whole shower; annihilation with
+T_+ and the electrons of all elements, where the dark photon has all the energy of the positron.
+Both are folded with resolution and trigger into spectra of E_ECAL. epsilon = 1: yields scale with
+epsilon squared (apart from the width, which is that of invisible decays).
+"""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
-from scipy.interpolate import PchipInterpolator
+from scipy.interpolate import CubicSpline, PchipInterpolator
 
-from na64ana.constants import GEV2_TO_CM2
+from na64ana.constants import BEAM_ENERGY, GEV2_TO_CM2
 from na64ana.errors import ModelError
-from na64ana.signal.bremsstrahlung import differential_cross_section
-from na64ana.signal.shower import LEAST_FRACTION, electron_track_lengths, sample_depth
+from na64ana.signal.annihilation import annihilation_per_x0
+from na64ana.signal.bremsstrahlung import MASS_RANGE, Process, compute_spectrum
+from na64ana.signal.shower import DEPTH_STEP, Beam, compute_profile, compute_track_lengths
 from na64ana.signal.target import ECAL, Target
+from na64ana.signal.widths import DarkMatter
 
 Floats = npt.NDArray[np.float64]
 
-#: Energies at which the cross section is computed, denser towards the threshold, where the spike
-#: of the spectrum at x = 1 makes it rise steeply; in between it is interpolated.
+#: Least energy of a dark photon that is looked at [GeV], and width of the bins [GeV] (choices).
+E_AP_MIN, BIN_WIDTH = 10.0, 0.5
+#: Energies at which the cross section is computed; in between a spline in ln E.
 _N_ENERGIES = 10
+#: Values of ln(x/(1-x)) at which it is kept, and steps in ln(E - E_A') of the integral over E.
+_N_LOGIT, _N_STEPS = 300, 72
+_WORKERS = 2
 
 
 @dataclass(frozen=True)
-class YieldCurve:
-    """Yields per electron on target for epsilon = 1; they scale with epsilon squared.
+class Beamline:
+    """What goes into the dump, and what it is made of.
 
     Attributes
     ----------
-    masses : array (n,)
-        Masses of the A' [GeV].
-    yields : array (n,)
-        A' from bremsstrahlung per electron on target with E_A' above `e_miss_min`.
-    e_miss_min : float
-        Least missing energy [GeV].
+    energy : float
+        Of the beam [GeV].
+    particle : str
+        ``"e-"`` or ``"e+"``.
+    target : Target
+    """
+
+    energy: float = BEAM_ENERGY
+    particle: Beam = "e-"
+    target: Target = ECAL
+
+    @property
+    def edges(self) -> Floats:
+        """Edges ``(n + 1,)`` of the energy of the dark photon [GeV]."""
+        n = round((self.energy - E_AP_MIN) / BIN_WIDTH)
+        return np.linspace(E_AP_MIN, self.energy, n + 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Spectra:
+    """Yields per particle on target in bins of the energy of the dark photon, epsilon = 1.
+
+    Attributes
+    ----------
+    masses : array (m,)
+        [GeV]
+    edges : array (n + 1,)
+        Of the energy of the dark photon [GeV].
+    per_bin : array (m, n)
     """
 
     masses: Floats
-    yields: Floats
-    e_miss_min: float
+    edges: Floats
+    per_bin: Floats
+
+    def above(self, e_ap_min: float) -> Floats:
+        """Return the yield ``(m,)`` above an energy [GeV], linear inside its bin.
+
+        Raises
+        ------
+        ModelError
+            If the energy lies outside the bins.
+        """
+        if not self.edges[0] <= e_ap_min <= self.edges[-1]:
+            msg = (
+                f"energy of the dark photon above {e_ap_min:g} GeV: must lie between "
+                f"{self.edges[0]:g} and {self.edges[-1]:g} GeV"
+            )
+            raise ModelError(msg)
+        below = np.concatenate([np.zeros((len(self.masses), 1)), self.per_bin.cumsum(axis=1)], 1)
+        missing = np.array([np.interp(e_ap_min, self.edges, row) for row in below])
+        return np.asarray(below[:, -1] - missing)
 
 
-def compute_yields(
-    masses: Sequence[float] | Floats,
-    *,
-    beam_energy: float,
-    e_miss_min: float,
-    target: Target = ECAL,
-) -> YieldCurve:
-    """Compute the yield of A' bremsstrahlung (UFN 191 (2021) 1361, eq. 48, corrected for X0).
-
-    n(m) = N/X0 int dE [T_-(E) + T_+(E)] sigma(E, E_A' > e_miss_min), exact tree level.
+def compute_bremsstrahlung(
+    masses: Sequence[float] | Floats, beamline: Beamline, process: Process | None = None
+) -> Spectra:
+    """Return the yield of bremsstrahlung.
 
     Parameters
     ----------
     masses : sequence of float
-        Masses of the A' [GeV].
-    beam_energy : float
-        Energy of the beam electron [GeV].
-    e_miss_min : float
-        Least energy of the A' [GeV].
-    target : Target
-        The dump.
+        Of the mediator [GeV].
+    beamline : Beamline
+    process : Process or None
+        None is a vector on the main nucleus of the dump.
 
     Raises
     ------
     ModelError
-        If a mass lies outside the range of the cross section, or the threshold outside that of
-        the shower model.
+        If a mass lies outside the range of the cross section, or the beam's energy outside that of
+        the shower.
     """
-    _check_threshold(e_miss_min, beam_energy)
-    energy, length = electron_track_lengths(e_miss_min, beam_energy)
-    steps = np.linspace(0.0, 1.0, _N_ENERGIES + 1)[1:] ** 2
-    nodes = e_miss_min + (beam_energy - e_miss_min) * steps
-    values = []
-    for mass in masses:
-        sigma = [
-            differential_cross_section(mass, e, target, x_min=e_miss_min / e)[1].sum()
-            for e in nodes
-        ]
-        above = PchipInterpolator([e_miss_min, *nodes], [0.0, *sigma])
-        values.append(float((length * above(energy)).sum()))
-    yields = np.array(values) * target.nuclei_per_x0 * GEV2_TO_CM2
-    return YieldCurve(np.asarray(masses, float), yields, e_miss_min)
+    masses = _check_masses(masses)
+    process = process or Process(nucleus=beamline.target.nucleus)
+    plan = _integral(beamline)
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        above = np.array(list(pool.map(partial(_yield_above, process, plan), masses)))
+    factor = beamline.target.nuclei_per_x0 * GEV2_TO_CM2
+    return Spectra(masses, beamline.edges, factor * -np.diff(above, axis=1))
+
+
+def compute_annihilation(
+    masses: Sequence[float] | Floats, beamline: Beamline, dark_matter: DarkMatter
+) -> Spectra:
+    """Return the yield of resonant annihilation.
+
+    Parameters
+    ----------
+    masses : sequence of float
+        Of the A' [GeV].
+    beamline : Beamline
+    dark_matter : DarkMatter
+
+    Raises
+    ------
+    ModelError
+        As `compute_bremsstrahlung`.
+    """
+    masses = _check_masses(masses)
+    edges = beamline.edges
+    lengths = compute_track_lengths(beamline.energy, beam=beamline.particle, target=beamline.target)
+    length = -np.diff(_above(lengths.energy, lengths.positrons)(edges))
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        sigma = list(
+            pool.map(
+                lambda m: annihilation_per_x0(edges, float(m), dark_matter, beamline.target), masses
+            )
+        )
+    return Spectra(masses, edges, GEV2_TO_CM2 * length * np.array(sigma))
+
+
+def compute_double_spectrum(
+    mass: float, e_edges: Floats, beamline: Beamline, process: Process | None = None
+) -> Floats:
+    """Return the yield of bremsstrahlung in bins of the electron's and the mediator's energy.
+
+    Parameters
+    ----------
+    mass : float
+        [GeV]
+    e_edges : array (k + 1,)
+        Energies of the electron or positron [GeV], rising.
+    beamline : Beamline
+    process : Process or None
+
+    Returns
+    -------
+    array (k, n)
+        Per particle on target, epsilon = 1; n bins of `Beamline.edges`.
+
+    Raises
+    ------
+    ModelError
+        As `compute_bremsstrahlung`.
+    """
+    (mass,) = _check_masses([mass])
+    process = process or Process(nucleus=beamline.target.nucleus)
+    lengths = compute_track_lengths(beamline.energy, beam=beamline.particle, target=beamline.target)
+    # Finer than the bins of the mediator, as the spectrum has a spike at the electron's energy.
+    e_edges = np.asarray(e_edges, float)
+    steps = max(2, int(np.ceil(4 * np.diff(e_edges).max() / BIN_WIDTH)))
+    parts = np.linspace(e_edges[:-1], e_edges[1:], steps + 1, axis=1)
+    length = -np.diff(_above(lengths.energy, lengths.charged)(parts), axis=1).ravel()
+    energy = ((parts[:, 1:] + parts[:, :-1]) / 2).ravel()
+    points = _points(beamline, energy[:, None], beamline.edges, length[:, None])
+    spectra = -np.diff(points.length * _cross_section(process, points, mass), axis=1)
+    found = spectra.reshape(len(e_edges) - 1, steps, -1).sum(axis=1)
+    return np.asarray(beamline.target.nuclei_per_x0 * GEV2_TO_CM2 * found)
 
 
 def sample_signal(
@@ -88,47 +200,135 @@ def sample_signal(
     n: int,
     mass: float,
     *,
-    beam_energy: float,
     e_miss_min: float,
-    target: Target = ECAL,
+    beamline: Beamline | None = None,
 ) -> tuple[Floats, Floats]:
-    """Draw energies of dark photons of one mass, above `e_miss_min`, and where they are emitted.
+    """Draw dark photons of one mass from bremsstrahlung: energies, and depths of emission.
 
-    The spectrum is that of `compute_yields`: cross section in x weighted with track length.
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    n : int
+    mass : float
+        [GeV]
+    e_miss_min : float
+        Least energy of the dark photon [GeV].
+    beamline : Beamline or None
 
     Returns
     -------
     e_ap : array (n,)
-        Energies [GeV].
+        [GeV]
     depth : array (n,)
-        Depths in the dump [X0].
+        In the dump [X0].
+
+    Raises
+    ------
+    ModelError
+        If the least energy lies outside the bins; else as `compute_bremsstrahlung`.
     """
-    _check_threshold(e_miss_min, beam_energy)
-    n_bins = 25
-    energy, length = electron_track_lengths(e_miss_min, beam_energy, n=n_bins)
-    width = (beam_energy - e_miss_min) / n_bins
-    spectra = [differential_cross_section(mass, e, target, x_min=e_miss_min / e) for e in energy]
-    weight = length * [sigma.sum() for _, sigma in spectra]
-    parents = rng.multinomial(n, weight / weight.sum())
-    drawn, depths = [], []
-    for e, (x, sigma), count in zip(energy, spectra, parents, strict=True):
-        # How far above the threshold, between it and the parent's energy. The parent lies anywhere
-        # in its bin: at the centres alone, the spike at x = 1 would make a comb.
-        edges = np.concatenate([[0.0], (x * e - e_miss_min) / (e - e_miss_min)])
-        cumulative = np.concatenate([[0.0], np.cumsum(sigma) - sigma / 2])
-        fraction = np.interp(rng.random(count) * sigma.sum(), cumulative, edges)
-        parent = e + width * (rng.random(count) - 0.5)
-        drawn.append(e_miss_min + fraction * (parent - e_miss_min))
-        depths.append(sample_depth(rng, count, float(e), beam_energy))
-    order = rng.permutation(n)
-    return np.concatenate(drawn)[order], np.concatenate(depths)[order]
-
-
-def _check_threshold(e_miss_min: float, beam_energy: float) -> None:
-    lowest = LEAST_FRACTION * beam_energy
-    if not lowest <= e_miss_min < beam_energy:
+    beamline = beamline or Beamline()
+    edges = beamline.edges
+    if not edges[0] <= e_miss_min < edges[-1]:
         msg = (
-            f"missing energy above {e_miss_min:g} GeV: the threshold must lie between "
-            f"{lowest:g} and {beam_energy:g} GeV, where the shower model holds"
+            f"missing energy above {e_miss_min:g} GeV: must lie between {edges[0]:g} and "
+            f"{edges[-1]:g} GeV"
         )
         raise ModelError(msg)
+    parents = np.linspace(e_miss_min, beamline.energy, 41)
+    weight = compute_double_spectrum(mass, parents, beamline)
+    # Of the bin in which the threshold lies, the part above it.
+    kept = np.clip((edges[1:] - e_miss_min) / np.diff(edges), 0.0, 1.0)
+    weight = weight * kept
+    place = rng.choice(weight.size, n, p=weight.ravel() / weight.sum())
+    parent, bin_ = np.divmod(place, weight.shape[1])
+    low, high = np.maximum(edges[bin_], e_miss_min), edges[bin_ + 1]
+    e_ap = low + (high - low) * rng.random(n)
+    shower = compute_profile(beamline.energy, beam=beamline.particle, target=beamline.target)
+    charged = shower.electrons + shower.positrons
+    depth = np.empty(n)
+    for k in np.unique(parent):
+        inside = (shower.energy >= parents[k]) & (shower.energy < parents[k + 1])
+        if k == len(parents) - 2:
+            inside |= shower.energy >= parents[k]
+        nearest = [int(np.argmin(np.abs(shower.energy - parents[k : k + 2].mean())))]
+        columns = np.flatnonzero(inside) if inside.any() else np.array(nearest)
+        profile = charged[:, columns].sum(axis=1)
+        cumulative = np.concatenate([[0.0], np.cumsum((profile[1:] + profile[:-1]) / 2)])
+        chosen = parent == k
+        drawn = rng.random(chosen.sum()) * cumulative[-1]
+        depth[chosen] = np.interp(drawn, cumulative, DEPTH_STEP * np.arange(len(cumulative)))
+    return e_ap, depth
+
+
+@dataclass(frozen=True, eq=False)
+class _Integral:
+    """Points of the integral over the energy of electrons, for each least energy of the A'.
+
+    `length` and `logit` ``(n + 1, steps)`` are track lengths [X0] and ln(x/(1-x)); `nodes` ``(k,)``
+    are the energies of the cross section, and `spline` ``(k, n + 1, steps)`` the weights by which
+    its values there make one in between.
+    """
+
+    length: Floats
+    logit: Floats
+    nodes: Floats
+    spline: Floats
+
+
+@lru_cache(maxsize=4)
+def _integral(beamline: Beamline) -> _Integral:
+    lengths = compute_track_lengths(beamline.energy, beam=beamline.particle, target=beamline.target)
+    above = _above(lengths.energy, lengths.charged)
+    least = beamline.edges[:, None]
+    # Equal steps in ln(E - E_A'): the spectrum has a spike where E is hardly more than E_A'.
+    fraction = np.concatenate([[0.0], np.geomspace(1e-6, 1.0, _N_STEPS)])
+    length = -np.diff(above(least + (beamline.energy - least) * fraction), axis=1)
+    middle = np.sqrt(fraction[1:] * np.maximum(fraction[:-1], 1e-7))
+    return _points(beamline, least + (beamline.energy - least) * middle, least, length)
+
+
+def _points(beamline: Beamline, energy: Floats, least: Floats, length: Floats) -> _Integral:
+    """Return points at which electrons of some energies make an A' above least ones."""
+    energy, least, length = np.broadcast_arrays(energy, least, length)
+    # What cannot be lies beyond all values of ln(x/(1-x)).
+    logit = np.log(least) - np.log(np.maximum(energy - least, 1e-12))
+    nodes = np.geomspace(E_AP_MIN, beamline.energy, _N_ENERGIES)
+    spline = CubicSpline(np.log(nodes), np.eye(_N_ENERGIES))(np.log(energy))
+    return _Integral(length, logit, nodes, np.moveaxis(spline, -1, 0))
+
+
+def _above(energy: Floats, length: Floats) -> PchipInterpolator:
+    """Return the track length above an energy, between the points of the grid."""
+    middle = (energy[1:] + energy[:-1]) / 2
+    bounds = np.concatenate([energy[:1], middle])
+    return PchipInterpolator(
+        bounds[::-1], np.concatenate([[0.0], np.cumsum(length[:-1])])[::-1], extrapolate=True
+    )
+
+
+def _cross_section(process: Process, plan: _Integral, mass: float) -> Floats:
+    """Return the cross section [GeV^-2] above the energies of the A', ``(n + 1, steps)``."""
+    total = np.zeros(plan.logit.shape)
+    for node, weight in zip(plan.nodes, plan.spline, strict=True):
+        spectrum = compute_spectrum(process, mass, float(node))
+        grid = np.linspace(spectrum.logit[0], spectrum.logit[-1], _N_LOGIT)
+        fine = PchipInterpolator(spectrum.logit, spectrum.above)(grid)
+        total += weight * np.interp(plan.logit, grid, fine, right=0.0)
+    return np.maximum(total, 0.0)
+
+
+def _yield_above(process: Process, plan: _Integral, mass: float) -> Floats:
+    """Return the track length times the cross section above each energy of the A'."""
+    return np.asarray((plan.length * _cross_section(process, plan, mass)).sum(axis=1))
+
+
+def _check_masses(masses: Sequence[float] | Floats) -> Floats:
+    masses = np.asarray(masses, float)
+    low, high = MASS_RANGE
+    bad = ~((masses >= low) & (masses <= high))
+    if bad.any() or not masses.size:
+        found = f"mass {masses[bad][0]:g} GeV" if masses.size else "no mass is given: one"
+        msg = f"{found} lies outside {low:g} to {high:g} GeV"
+        raise ModelError(msg)
+    return masses

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from na64ana.calorimeter import START
 from na64ana.config.models import Simulation
 from na64ana.constants import BEAM_ENERGY, M_E, PB_A, PB_DENSITY, PB_Z
 from na64ana.io.format import EventClass
@@ -271,7 +272,7 @@ def signal(rng: np.random.Generator, n: int, context: Context) -> Truth:
         e_em=BEAM_ENERGY - e_ap,
         # What the electron radiated before showers from the start, only the rest starts late; that
         # this is half of the shower is a choice.
-        depth=0.5 * depth,
+        depth=np.float32(START) * depth,
         e_missing=e_ap,
         z=depth * MM_PER_X0,
     )

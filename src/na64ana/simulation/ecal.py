@@ -1,27 +1,19 @@
 """Showers in the ECAL, cell by cell.
 
-Longitudinal profile: gamma distributions whose maximum and width fluctuate, correlated, as
-parametrised for sampling calorimeters by Grindhammer and Peters, hep-ex/0001020, section 4.
+Longitudinal profile: gamma distributions whose maximum and width fluctuate, correlated
+(na64ana.calorimeter).
 Lateral profile: three components, each a product of 1/cosh^2(x/length) in x and y, with 90 % of
 the energy inside one Moliere radius and 99 % inside 3.5 (RPP, section 34.4). Energies in GeV,
 lengths in cells unless stated otherwise.
 """
 
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammainc
 
-from na64ana.constants import (
-    BEAM_ENERGY,
-    PB_DENSITY,
-    PB_X0,
-    PB_Z,
-    SCINTILLATOR_DENSITY,
-    SCINTILLATOR_X0,
-)
+from na64ana.calorimeter import CONSTANT, PRS_DEPTH, STOCHASTIC, mean_profile
+from na64ana.constants import BEAM_ENERGY
 from na64ana.io.format import ECAL_SHAPE
 from na64ana.simulation.noise import draw_noise
 from na64ana.simulation.pileup import Crossings
@@ -31,10 +23,6 @@ from na64ana.simulation.truth import Floats, Truth
 #: Cell pitch, and Moliere radius [mm]. The collaboration's figure for the latter is 3.5 to 4 cm;
 #: 21.2 MeV X0 / E_c of the plates alone would be 2.8 cm.
 PITCH, MOLIERE_RADIUS = 38.2, 35.0
-#: Thickness of a lead and of a scintillator plate [mm].
-PLATE = 1.5
-#: sigma/E: 10 %/sqrt(E) (PRL 131 (2023) 161801), and a constant term (choice).
-STOCHASTIC, CONSTANT = 0.10, 0.007
 #: Electronic noise of a cell [GeV] (choice).
 NOISE = 5e-3
 #: Time resolution of a cell [ns]: a/sqrt(E), and the electronics (choices).
@@ -48,52 +36,8 @@ PRS_WIDTH, WIDTH_FLUCTUATION = 0.6, 0.08
 HADRON_WIDTH, HADRON_STOCHASTIC = 3.5, 0.5
 #: Spread of the beam at the ECAL [mm] (choice).
 BEAM_SPOT = 8.0
-#: Depth of the PRS [X0] (PRL 2023).
-PRS_DEPTH = 4.0
 
 _, _NX, _NY = ECAL_SHAPE
-
-
-@dataclass(frozen=True)
-class Calorimeter:
-    """Effective numbers of the sampling structure, as hep-ex/0001020 defines them.
-
-    Attributes
-    ----------
-    z : float
-        Effective atomic number.
-    critical_energy : float
-        Effective critical energy [GeV].
-    sampling : float
-        Sampling frequency: radiation length over the period of the plates.
-    e_hat : float
-        Response to electrons over that to minimum ionisation.
-    """
-
-    z: float
-    critical_energy: float
-    sampling: float
-    e_hat: float
-
-
-def _calorimeter() -> Calorimeter:
-    # Z/A of lead and polystyrene: 0.3958 and 0.5377; mean Z of polystyrene by weight 5.6 (RPP).
-    density = np.array([PB_DENSITY, SCINTILLATOR_DENSITY])
-    x0, z_over_a = np.array([PB_X0, SCINTILLATOR_X0]), np.array([0.3958, 0.5377])
-    z = np.array([PB_Z, 5.6])
-    weight = density / density.sum()
-    critical = 2.66e-3 * (x0 * z_over_a) ** 1.1
-    x0_effective = 1 / (weight / x0).sum()
-    length = x0_effective / density.mean() * 10.0
-    return Calorimeter(
-        z=float((weight * z).sum()),
-        critical_energy=float(x0_effective * (weight * critical / x0).sum()),
-        sampling=length / (2 * PLATE),
-        e_hat=float(1 / (1 + 0.007 * (z[0] - z[1]))),
-    )
-
-
-ECAL_STRUCTURE = _calorimeter()
 
 
 def draw_prs_share(
@@ -116,22 +60,11 @@ def draw_prs_share(
     late : array (n,)
         How late the maximum comes, in standard deviations.
     """
-    structure, n = ECAL_STRUCTURE, len(energy)
-    # The parametrisation holds above 1 GeV; below, showers look as at 0.5 GeV.
-    log_y = np.log(np.maximum(energy, 0.5) / structure.critical_energy)
-    maximum = log_y - 0.812 - 0.55 / structure.sampling - 0.69 * (1 - structure.e_hat)
-    shape = 0.81 + (0.458 + 2.26 / structure.z) * log_y - 0.476 / structure.sampling
-    width_maximum = 1 / (-2.5 + 1.25 * log_y)
-    width_shape = np.minimum(1 / (-0.82 + 0.79 * log_y), 0.5)
-    rho = 0.784 - 0.023 * log_y
-    one, other = rng.standard_normal((2, n))
-    late = np.sqrt((1 + rho) / 2) * one + np.sqrt((1 - rho) / 2) * other
-    long = np.sqrt((1 + rho) / 2) * one - np.sqrt((1 - rho) / 2) * other
-    t_max = maximum * np.exp(np.minimum(width_maximum, 0.5) * late)
-    alpha = np.maximum(shape * np.exp(width_shape * long), 1.1)
-    inside = np.maximum(PRS_DEPTH - depth, 0.0)
-    share = gammainc(alpha, (alpha - 1) / t_max * inside)
-    return share.astype(np.float32), late.astype(np.float32)
+    mean = mean_profile(energy)
+    one, other = rng.standard_normal((2, len(energy)))
+    late = np.sqrt((1 + mean.rho) / 2) * one + np.sqrt((1 - mean.rho) / 2) * other
+    long = np.sqrt((1 + mean.rho) / 2) * one - np.sqrt((1 - mean.rho) / 2) * other
+    return mean.share(late, long, PRS_DEPTH - depth).astype(np.float32), late.astype(np.float32)
 
 
 def lateral_fractions(x: Floats, y: Floats, width: Floats) -> Floats:

@@ -1,7 +1,6 @@
 """From event files, or from published numbers, to limits on epsilon."""
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +15,7 @@ from na64ana.constants import BEAM_ENERGY
 from na64ana.errors import ConfigError
 from na64ana.processing.processors import processor_path
 from na64ana.processing.run import ProcessedRun
-from na64ana.signal.yields import compute_yields
+from na64ana.signal.table import YieldTable
 from na64ana.stats.build import build_model
 from na64ana.stats.curve import LimitCurve, compute_curve
 from na64ana.stats.model import CountingModel
@@ -24,6 +23,7 @@ from na64ana.workflow.efficiency import SignalEfficiency, signal_efficiencies
 from na64ana.workflow.events import Paths
 from na64ana.workflow.progress import Progress, silent
 from na64ana.workflow.selection import Calibrated, Selected, Settings, calibrate, select
+from na64ana.workflow.yields import load_yields, yields_at_emission, yields_in_box
 
 Floats = npt.NDArray[np.float64]
 
@@ -66,6 +66,7 @@ class LimitsResult:
     box: BoxState
     background: BackgroundTable
     models: tuple[CountingModel, ...]
+    yields: YieldTable
     curve: LimitCurve
     asymptotic: LimitCurve | None
     events: EventAnalysis | None
@@ -163,7 +164,8 @@ def _limits(
 ) -> LimitsResult:
     masses = mass_grid(config)
     progress("computing signal yields", 0, 1)
-    signals = _signals(config, periods, masses, events)
+    yields = load_yields(config)
+    signals = _signals(config, periods, masses, yields, events)
     errors = {} if events is None else events.efficiencies
     progress("computing signal yields", 1, 1)
     models = tuple(
@@ -184,29 +186,30 @@ def _limits(
     if observed is not None:
         asymptotic = compute_curve(masses, models, level, "asymptotic", expected=False)
     progress("computing limits", 2, 2)
-    return LimitsResult(config, periods, box, table, models, curve, asymptotic, events)
+    return LimitsResult(config, periods, box, table, models, yields, curve, asymptotic, events)
 
 
 def _signals(
-    config: Config, periods: tuple[str, ...], masses: Floats, events: EventAnalysis | None
+    config: Config,
+    periods: tuple[str, ...],
+    masses: Floats,
+    yields: YieldTable,
+    events: EventAnalysis | None,
 ) -> dict[str, Floats]:
     """Return the signal events in the box for epsilon = 1, by period and mass.
 
-    Electrons on target and efficiency are those of the event files, or else published.
+    Of event files, electrons on target and the efficiency of the cuts are measured, and the yield
+    is that in the box, with resolution and trigger. The published efficiency has these two in it,
+    and goes with the yield above the missing energy.
     """
-    grid = tuple(map(float, masses))
     signals = {}
     for name in periods:
         period = config.periods[name]
-        eot, efficiency = period.eot, np.full(len(masses), period.efficiency)
-        if events is not None:
-            eot = events.run.exposures[name].eot
+        if events is None:
+            made = yields_at_emission(yields, BEAM_ENERGY - period.e_ecal_max, masses)
+            signals[name] = period.eot * period.efficiency * made
+        else:
+            made = yields_in_box(yields, config, name, masses)
             efficiency = events.efficiencies[name].at(masses)
-        signals[name] = eot * efficiency * _yield_curve(grid, BEAM_ENERGY - period.e_ecal_max)
+            signals[name] = events.run.exposures[name].eot * efficiency * made
     return signals
-
-
-@cache
-def _yield_curve(masses: tuple[float, ...], e_miss_min: float) -> Floats:
-    """Return yields that several periods, and several calls in a session, have in common."""
-    return compute_yields(masses, beam_energy=BEAM_ENERGY, e_miss_min=e_miss_min).yields

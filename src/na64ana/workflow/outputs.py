@@ -27,6 +27,7 @@ from na64ana.tally.regions import signal_box
 from na64ana.tally.tally import Histogram
 from na64ana.workflow.efficiency import SignalEfficiency, pool
 from na64ana.workflow.limits import LimitsResult
+from na64ana.workflow.yields import CHANNELS
 
 FILES = ("limits.csv", "limit.png", "workspace.json", "manifest.json")
 #: Written too when there are event files.
@@ -118,7 +119,7 @@ def _draw_limit(result: LimitsResult, path: Path) -> None:
             fig.add_subplot(),
             asymptotic=result.asymptotic,
             references=[load_reference("na64_2023")],
-            title=f"na64ana, {source}\n{_times_ten(eot)} EOT, bremsstrahlung only",
+            title=f"na64ana, {source}\n{_times_ten(eot)} EOT",
         )
 
 
@@ -196,7 +197,12 @@ def _manifest(result: LimitsResult, inputs: dict[str, Any], mass: float) -> dict
             "headline": result.curve.method,
             "marginalised": {"draws": marginalised.N_DRAWS, "seed": marginalised.SEED},
         },
-        "signal": {"process": "bremsstrahlung", "workspace_m_ap_GeV": mass},
+        "signal": {
+            "processes": list(CHANNELS),
+            "dark_matter": asdict(result.yields.model.dark_matter),
+            "yields_lineage": result.yields.lineage,
+            "workspace_m_ap_GeV": mass,
+        },
         "workspace_observations": "expected background" if result.box == "closed" else "observed",
         "background": [
             {
