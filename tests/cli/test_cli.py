@@ -55,7 +55,7 @@ def test_the_main_job_in_an_empty_folder(run, cache):
 
     with Path("limits.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 31
+    assert len(rows) == 121
     at_20_mev = min(rows, key=lambda row: abs(float(row["m_ap_GeV"]) - 0.02))
     assert 4.0e-5 / 1.5 < float(at_20_mev["epsilon_observed_marginalised"]) < 4.0e-5 * 1.5
 

@@ -42,7 +42,7 @@ def test_both_ways_use_the_same_yields(from_events, from_published):
 
 def test_the_mass_grid_is_the_configured_one(config):
     grid = mass_grid(config)
-    assert len(grid) == 31
+    assert len(grid) == 121
     assert grid[[0, -1]] == pytest.approx([1e-3, 1.0])
     assert np.diff(np.log10(grid)) == pytest.approx(0.1)
 

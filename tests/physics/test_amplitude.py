@@ -60,7 +60,7 @@ def traced(mediator, lepton, p, k, p_out, big_p) -> float:
     return total / 2
 
 
-def explicit(mediator, lepton, m, energy, x, theta, nodes=48, turns=48) -> float:
+def explicit(mediator, lepton, m, energy, x, theta, nodes=32, turns=24) -> float:
     """Return d^2 sigma / dx dcos(theta), integrated over t and azimuth point by point."""
     momentum, k_length = np.sqrt(energy**2 - lepton**2), np.sqrt((x * energy) ** 2 - m**2)
     p = np.array([energy, 0.0, 0.0, momentum])

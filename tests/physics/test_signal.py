@@ -423,7 +423,7 @@ def test_spectra_add_up_to_the_box(table):
 def test_closed_channels_say_why(table):
     assert table.closed(0.25, "annihilation") is None
     assert table.closed(0.9, "bremsstrahlung") is None
-    assert "2 m_chi = 0.6 GeV" in table.closed(0.9, "annihilation")
+    assert table.closed(0.9, "annihilation") == "annihilation makes 0.32 GeV, 2 m_chi is 0.6 GeV"
     assert table.in_box(np.array([0.9]), 50.0, "annihilation")[0] == 0
 
 

@@ -17,6 +17,7 @@ from na64ana.cli.limits import limits
 from na64ana.cli.process import process
 from na64ana.cli.simulate import simulate
 from na64ana.cli.skim import skim
+from na64ana.cli.yields import yields
 from na64ana.errors import NA64AnaError
 
 
@@ -41,6 +42,7 @@ cli.add_command(limits)
 cli.add_command(process)
 cli.add_command(simulate)
 cli.add_command(skim)
+cli.add_command(yields)
 
 
 def main() -> NoReturn:

@@ -18,6 +18,7 @@ from na64ana.tally.tally import Tally
 from na64ana.workflow.limits import LimitsResult
 from na64ana.workflow.outputs import compare_with_published
 from na64ana.workflow.skim import Skimmed
+from na64ana.workflow.yields import Yields
 
 if TYPE_CHECKING:
     from na64ana.background.table import BackgroundRow
@@ -64,6 +65,33 @@ def print_skimmed(skims: Sequence[Skimmed], console: Console) -> None:
         row = (str(one.path), str(one.source), count(one.events), count(one.kept), share)
         table.add_row(*row)
     console.print(table)
+
+
+def print_yields(found: Yields, console: Console) -> None:
+    """Print yields per particle on target, with the error of bremsstrahlung."""
+    model = found.table.model
+    dark = model.dark_matter
+    console.print(
+        f"Beam {model.beamline.particle} of {model.beamline.energy:g} GeV, mediator "
+        f"{model.process.mediator}; {dark.kind} dark matter, alpha_D {dark.alpha_d:g}, "
+        f"m_chi/m_A' {dark.mass_ratio:.3g}; signal box E_ECAL < {found.e_ecal_max:g} GeV"
+    )
+    table = _table("Dark photons per particle on target, epsilon = 1")
+    table.add_column("m_A' [MeV]", justify="right")
+    for text in ("bremsstrahlung\nmade", "\nin box", "annihilation\nmade", "\nin box"):
+        table.add_column(text, justify="right")
+    table.add_column("error of\nbremsstr.", justify="right")
+    for i, mass in enumerate(found.masses):
+        pairs = ((found.made[c][i], found.in_box[c][i]) for c in ("bremsstrahlung", "annihilation"))
+        numbers = [f"{value:.3e}" if value else "closed" for pair in pairs for value in pair]
+        table.add_row(f"{1e3 * mass:.4g}", *numbers, percent(float(found.errors.total[i])))
+    console.print(table)
+    reasons = {}
+    for i, mass in enumerate(found.masses):
+        if found.closed(i):
+            reasons[found.closed(i)] = f"{1e3 * mass:.4g} MeV"
+    for reason, mass in reasons.items():
+        console.print(f"  {mass}: {reason}", style="dim")
 
 
 def _table(title: str) -> Table:

@@ -52,9 +52,9 @@ class FormFactor:
 
     def __call__(self, t: Floats, nucleus: Element) -> Floats:
         """Return G(t) for an array of t [GeV^2], Z^2 included."""
-        parameters = self.parameters(nucleus)
-        found = [form_factor(float(one), parameters) for one in np.ravel(t)]
-        return np.reshape(found, np.shape(t))
+        flat = np.ravel(np.asarray(t, float))
+        found: Floats = _for_each(flat, self.parameters(nucleus))
+        return found.reshape(np.shape(t))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -75,3 +75,11 @@ def form_factor(t, parameters):  # type: ignore[no-untyped-def]  # pragma: no co
         proton = (1 + t * (_MU_P**2 - 1) / (4 * _M_P**2)) / (1 + t / _DIPOLE) ** 4
         total += z * (atom * proton) ** 2
     return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _for_each(t, parameters):  # type: ignore[no-untyped-def]  # pragma: no cover
+    found = np.empty(len(t))
+    for i in range(len(t)):
+        found[i] = form_factor(t[i], parameters)
+    return found

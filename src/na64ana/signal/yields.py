@@ -10,7 +10,7 @@ Both are folded with resolution and trigger into spectra of E_ECAL. epsilon = 1:
 epsilon squared (apart from the width, which is that of invisible decays).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -31,6 +31,8 @@ Floats = npt.NDArray[np.float64]
 
 #: Least energy of a dark photon that is looked at [GeV], and width of the bins [GeV] (choices).
 E_AP_MIN, BIN_WIDTH = 10.0, 0.5
+#: Range of the beam's energy [GeV]: that of the cross section, and some above `E_AP_MIN`.
+BEAM_RANGE = (20.0, 200.0)
 #: Energies at which the cross section is computed; in between a spline in ln E.
 _N_ENERGIES = 10
 #: Values of ln(x/(1-x)) at which it is kept, and steps in ln(E - E_A') of the integral over E.
@@ -45,15 +47,26 @@ class Beamline:
     Attributes
     ----------
     energy : float
-        Of the beam [GeV].
+        Of the beam [GeV], inside `BEAM_RANGE`.
     particle : str
         ``"e-"`` or ``"e+"``.
     target : Target
+
+    Raises
+    ------
+    ModelError
+        If the energy lies outside its range.
     """
 
     energy: float = BEAM_ENERGY
     particle: Beam = "e-"
     target: Target = ECAL
+
+    def __post_init__(self) -> None:
+        low, high = BEAM_RANGE
+        if not low <= self.energy <= high:
+            msg = f"beam energy {self.energy:g} GeV lies outside {low:g} to {high:g} GeV"
+            raise ModelError(msg)
 
     @property
     def edges(self) -> Floats:
@@ -120,8 +133,7 @@ def compute_bremsstrahlung(
     masses = _check_masses(masses)
     process = process or Process(nucleus=beamline.target.nucleus)
     plan = _integral(beamline)
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        above = np.array(list(pool.map(partial(_yield_above, process, plan), masses)))
+    above = _for_each(partial(_yield_above, process, plan), masses)
     factor = beamline.target.nuclei_per_x0 * GEV2_TO_CM2
     return Spectra(masses, beamline.edges, factor * -np.diff(above, axis=1))
 
@@ -147,13 +159,8 @@ def compute_annihilation(
     edges = beamline.edges
     lengths = compute_track_lengths(beamline.energy, beam=beamline.particle, target=beamline.target)
     length = -np.diff(_above(lengths.energy, lengths.positrons)(edges))
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        sigma = list(
-            pool.map(
-                lambda m: annihilation_per_x0(edges, float(m), dark_matter, beamline.target), masses
-            )
-        )
-    return Spectra(masses, edges, GEV2_TO_CM2 * length * np.array(sigma))
+    sigma = _for_each(lambda m: annihilation_per_x0(edges, m, dark_matter, beamline.target), masses)
+    return Spectra(masses, edges, GEV2_TO_CM2 * length * sigma)
 
 
 def compute_double_spectrum(
@@ -321,6 +328,16 @@ def _cross_section(process: Process, plan: _Integral, mass: float) -> Floats:
 def _yield_above(process: Process, plan: _Integral, mass: float) -> Floats:
     """Return the track length times the cross section above each energy of the A'."""
     return np.asarray((plan.length * _cross_section(process, plan, mass)).sum(axis=1))
+
+
+def _for_each(work: Callable[[float], Floats], masses: Floats) -> Floats:
+    """Return what some work gives for each mass, in threads.
+
+    The first is done alone: compiling it in two threads at once fails.
+    """
+    first = work(float(masses[0]))
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        return np.array([first, *pool.map(work, masses[1:].tolist())])
 
 
 def _check_masses(masses: Sequence[float] | Floats) -> Floats:
