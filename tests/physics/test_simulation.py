@@ -10,6 +10,7 @@ from na64ana.constants import ALPHA, M_E
 from na64ana.cuts.observables import Observables, compute_e_hcal
 from na64ana.cuts.selection import apply_cuts
 from na64ana.io.format import EventClass
+from na64ana.signal.response import Response
 from na64ana.signal.yields import sample_signal
 from na64ana.simulation import ecal, srd
 from na64ana.simulation.classes import Signal
@@ -235,3 +236,21 @@ def test_selected_events_are_about_as_many_as_published(config, opened):
         total = events["e_ecal"] + compute_e_hcal(events["e_hcal_module"])
         diagonal = np.abs(total - 100) < 20
         assert weight[selected & diagonal].sum() / weight[selected].sum() > 0.9
+
+
+@pytest.mark.parametrize("mass", [0.01, 1.0])
+def test_the_response_of_the_yields_is_that_of_the_simulation(config, mass):
+    """Trigger and box for dark photons of an energy, without pile-up, within 0.05 below 96 GeV."""
+    e_ap, depth = sample_signal(np.random.default_rng(3), 20_000, mass, e_miss_min=45)
+    signal = Signal(e_ap.astype(np.float32), depth.astype(np.float32), 20_000.0)
+    plan = Plan(config, "V", 11, signal, (EventClass.SIGNAL,), triggered=False)
+    events, _ = make_events(plan)
+    clean = events["n_pileup_true"] == 0
+    made = events["e_missing_true"][clean]
+    seen = (events["e_prs"] > 0.3) & (events["e_ecal"] < 50)
+    expected = Response().probabilities(made, np.array([0.0, 50.0]), "bremsstrahlung")[:, 0]
+    for low, high in ((45, 48), (48, 50), (50, 52), (52, 56), (56, 70), (70, 90), (90, 96)):
+        inside = (made > low) & (made < high)
+        assert inside.sum() > 200
+        difference = seen[clean][inside].mean() - expected[inside].mean()
+        assert abs(difference) < 0.05 + 2 / np.sqrt(inside.sum())
