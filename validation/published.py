@@ -8,13 +8,13 @@ import numpy as np
 from na64ana.config import load_config
 from na64ana.constants import GEV2_TO_PB
 from na64ana.signal.bremsstrahlung import Nodes, Process, total_cross_section
-from na64ana.signal.response import Channel
+from na64ana.signal.response import CHANNELS, Channel
 from na64ana.signal.shower import compute_track_lengths
 from na64ana.signal.table import Model, YieldTable, compute_table
 from na64ana.signal.yields import Beamline
 from na64ana.workflow.limits import limits_from_published
 from na64ana.workflow.outputs import compare_with_published
-from na64ana.workflow.yields import CHANNELS, load_yields
+from na64ana.workflow.yields import load_yields
 
 #: Totals of DMG4 (Bondi et al., Comput. Phys. Commun. 269 (2021) 108129, and its later versions),
 #: lead, epsilon = 1e-4 [pb], by mediator, beam energy [GeV] and mass [MeV].

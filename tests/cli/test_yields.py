@@ -75,7 +75,7 @@ def test_other_models(run):
         (("--mass-ratio", "0"), "must be positive"),
         (("--beam-energy", "300 GeV"), "beam energy 300 GeV lies outside 20 to 200 GeV"),
         (("--beam-energy", "8 GeV"), "lies outside"),
-        (("--e-ecal-max", "95 GeV"), "must lie above 0 and not above 90 GeV"),
+        (("--e-ecal-max", "96 GeV"), "must lie above 0 and not above 95 GeV"),
     ],
 )
 def test_mistakes_are_one_line(run, arguments, said):

@@ -1,7 +1,9 @@
 """Published cross sections and track lengths, closed forms, and what yields must obey."""
 
 import dataclasses
+import importlib.util
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -48,6 +50,7 @@ POINTS = [
 ]
 DENSE = Nodes(30, 6, 60, 300)
 MUON = 0.1056584
+LEAD = ECAL.components[0].atoms_per_x0
 #: Track lengths [X0] above an energy of a 100 GeV electron: validation/shower_monte_carlo.py with
 #: 1e7 primaries (1e6 below 30 GeV) and --ionisation 0.009; errors 0.02 % for electrons, 0.2 % for
 #: positrons and 0.1 % for photons at 50 GeV.
@@ -189,7 +192,8 @@ def test_below_threshold_there_is_nothing():
 
 
 def test_targets():
-    assert ECAL.nuclei_per_x0 == pytest.approx(1.83e22, rel=5e-3)
+    assert ECAL.components[0].atoms_per_x0 == pytest.approx(1.83e22, rel=5e-3)
+    assert [one.element.symbol for one in ECAL.producers] == ["Pb"]
     assert ECAL.electrons_per_x0 == pytest.approx(1.68e24, rel=5e-3)
     assert ECAL.x0 == pytest.approx(1.11, rel=5e-3)
     assert sum(one.share for one in ECAL.components) == pytest.approx(1)
@@ -198,6 +202,7 @@ def test_targets():
     crystal = make_target({"PbWO4": 1.0})
     assert crystal.x0 == pytest.approx(0.8903, rel=2e-3)  # Review of Particle Physics
     assert {one.element.symbol for one in crystal.components} == {"Pb", "W", "O"}
+    assert crystal.producers == crystal.components
     for one in (*ECAL.components, *crystal.components):
         assert sum(n for _, n in one.element.shells) == one.element.z
     with pytest.raises(ModelError, match="unknown material 'gold'; there are Fe, Pb, PbWO4, W"):
@@ -317,13 +322,12 @@ def test_yields_of_a_thin_spectrum_are_track_length_times_cross_section():
             if energy > 50.001
         )
         ours = compute_bremsstrahlung([mass], beamline).above(50.0)[0]
-        # the sum over points is coarse where the spectrum begins, just above 50 GeV
-        assert ours == pytest.approx(total * ECAL.nuclei_per_x0 * GEV2_TO_CM2, rel=1e-2)
+        assert ours == pytest.approx(total * LEAD * GEV2_TO_CM2, rel=2e-3)
 
 
 def test_the_double_spectrum_adds_up():
     beamline = Beamline()
-    edges = np.linspace(10.0, 100.0, 46)
+    edges = np.linspace(5.0, 100.0, 39)
     double = compute_double_spectrum(0.01, edges, beamline)
     single = compute_bremsstrahlung([0.01], beamline).per_bin[0]
     assert (double >= 0).all()
@@ -338,8 +342,8 @@ def test_yields_fall_with_mass_and_threshold():
     low, high = spectra.above(50.0), spectra.above(53.0)
     assert (np.diff(low) < 0).all()
     assert ((high < low) & (high > 0.8 * low)).all()
-    with pytest.raises(ModelError, match="must lie between 10 and 100 GeV"):
-        spectra.above(5.0)
+    with pytest.raises(ModelError, match="must lie between 5 and 100 GeV"):
+        spectra.above(4.0)
     with pytest.raises(ModelError, match="mass 4 GeV lies outside 1e-06 to 3 GeV"):
         compute_bremsstrahlung([0.1, 4.0], Beamline())
     with pytest.raises(ModelError, match="no mass is given"):
@@ -365,7 +369,7 @@ def test_sampled_energies_follow_the_yield(mass):
     inner = counts[4:-4]
     # statistics alone; a comb of preferred energies has a chi2 of tens per bin
     assert ((inner - smooth) ** 2 / smooth).mean() < 1.5
-    with pytest.raises(ModelError, match="must lie between 10 and 100 GeV"):
+    with pytest.raises(ModelError, match="must lie between 5 and 100 GeV"):
         sample_signal(np.random.default_rng(1), 5, mass, e_miss_min=100.0)
 
 
@@ -385,7 +389,7 @@ def test_the_response_keeps_probability():
     )
     sharp = Response(stochastic=1e-6, constant=0.0, beam_spread=0.0, e_prs_min=1e-6)
     steps = sharp.probabilities(np.array([49.0, 51.0]), np.array([0.0, 50.0]), "bremsstrahlung")
-    assert steps[:, 0] == pytest.approx([0, 1], abs=1e-3)
+    assert steps[:, 0] == pytest.approx([0, 1], abs=5e-3)  # some begin behind the preshower
 
 
 @pytest.fixture(scope="module")
@@ -463,3 +467,22 @@ def test_a_positron_beam_has_its_own_resonance():
 def test_bad_tables():
     with pytest.raises(ModelError, match="must rise, and lie in 1e-06 to 3 GeV"):
         compute_table(Model(mass_min=1.0, mass_max=0.1))
+
+
+@pytest.mark.slow
+def test_the_monte_carlo_gives_the_track_lengths_anew():
+    """2e5 primaries followed down to 40 GeV: electrons within 1 %, positrons within 3 %."""
+    path = Path(__file__).parents[2] / "validation" / "shower_monte_carlo.py"
+    spec = importlib.util.spec_from_file_location("shower_monte_carlo", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    score = module.simulate(
+        module.medium(ionisation=0.009), module.energy_edges(40.0, 100.0), 200_000, seed=5
+    )
+    found, error = (part[:3] for part in module.above(score, 50.0)[:2])
+    lengths = compute_track_lengths(100.0, target=make_target({"Pb": 1.0}))
+    for i, (which, tolerance) in enumerate(
+        (("electrons", 0.01), ("positrons", 0.03), ("photons", 0.02))
+    ):
+        assert error[i] < tolerance * found[i] / 2
+        assert track_above(lengths, which, 50.0) == pytest.approx(found[i], rel=tolerance)

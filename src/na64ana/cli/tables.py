@@ -86,6 +86,8 @@ def print_yields(found: Yields, console: Console) -> None:
         numbers = [f"{value:.3e}" if value else "closed" for pair in pairs for value in pair]
         table.add_row(f"{1e3 * mass:.4g}", *numbers, percent(float(found.errors.total[i])))
     console.print(table)
+    if dark.mass_ratio >= 0.5:
+        console.print("  m_chi is too heavy for A' -> chi chi: the A' decays visibly", style="dim")
     reasons = {}
     for i, mass in enumerate(found.masses):
         if found.closed(i):

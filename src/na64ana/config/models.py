@@ -73,7 +73,8 @@ class DarkMatterBlock(Block):
 
     kind: Literal["dirac", "pseudo_dirac", "scalar", "majorana"]
     alpha_d: float = Field(gt=0, le=1)
-    mass_ratio: float = Field(gt=0, lt=10)
+    #: From 1/2 on an A' decays visibly, and there is nothing to search for here.
+    mass_ratio: float = Field(gt=0, lt=0.49)
 
 
 class Signal(Block):

@@ -2,7 +2,8 @@
 
 Marsicano et al., arXiv:1802.03794 and 1807.05884; NA64, arXiv:2108.04195. A full Breit-Wigner, as
 Gamma/m is 3 % for alpha_D = 0.1. Electrons move: each has the kinetic energy of its binding, in any
-direction (the collaboration's generator DMG4 does the same), which spreads s.
+direction, as in the collaboration's generator DMG4; that spreads s. The rate goes with the relative
+velocity, which DMG4 leaves out: -2 % at the dip, +4 % at 300 MeV, +12 % at 350 MeV.
 Natural units (GeV); epsilon = 1.
 
 sigma(s) = N(s) / [(s - m^2)^2 + m^2 Gamma^2], N(s) = (4 pi / 3) alpha alpha_D f(s). In
@@ -12,9 +13,10 @@ it is.
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from na64ana.constants import ALPHA, M_E
+from na64ana.errors import ModelError
+from na64ana.signal.kernels import numerator, resonance
 from na64ana.signal.target import Target
 from na64ana.signal.widths import KINDS, DarkMatter, dark_width
 
@@ -22,6 +24,10 @@ Floats = npt.NDArray[np.float64]
 
 #: Nodes over the direction of the electron, and over s inside a bin of energies.
 _N_DIRECTION, _N_S = 16, 4
+#: Below this width over mass, four times more directions are needed.
+_NARROW = 0.02
+#: Ratios m_chi/m_A' around 1/2 where the width depends on s, and no constant one will do.
+_AT_THRESHOLD = (0.49, 0.51)
 #: Least width over mass: a channel that is closed has no pole where it could be reached.
 _LEAST_WIDTH = 1e-9
 
@@ -38,13 +44,11 @@ def annihilation_cross_section(s: Floats, m: float, dark_matter: DarkMatter) -> 
     dark_matter : DarkMatter
     """
     s = np.asarray(s, float)
-    width = _width(m, dark_matter)
-    numerator = np.array([
-        _numerator(one, (dark_matter.mass_ratio * m) ** 2, KINDS.index(dark_matter.kind))
-        for one in s.ravel()
-    ]).reshape(s.shape)  # fmt: skip
+    width, m_chi2 = _width(m, dark_matter), (dark_matter.mass_ratio * m) ** 2
+    kind = KINDS.index(dark_matter.kind)
+    f = np.array([numerator(one, m_chi2, kind) for one in s.ravel()]).reshape(s.shape)
     factor = 4 * np.pi / 3 * ALPHA * dark_matter.alpha_d
-    return np.asarray(factor * numerator / ((s - m**2) ** 2 + (m * width) ** 2))
+    return np.asarray(factor * f / ((s - m**2) ** 2 + (m * width) ** 2))
 
 
 def annihilation_per_x0(
@@ -76,67 +80,25 @@ def annihilation_per_x0(
     ]
     if not motion:
         shells = [(0.0, target.electrons_per_x0)]
-    found = _integrate(
+    width = _width(m, dark_matter)
+    directions = _N_DIRECTION * (4 if width < _NARROW * m else 1)
+    found = resonance(
         np.asarray(edges, float),
         np.array(shells),
-        m,
-        _width(m, dark_matter),
-        (dark_matter.mass_ratio * m) ** 2,
-        KINDS.index(dark_matter.kind),
-        np.polynomial.legendre.leggauss(_N_DIRECTION if motion else 1),
+        (m, width, (dark_matter.mass_ratio * m) ** 2, KINDS.index(dark_matter.kind)),
+        np.polynomial.legendre.leggauss(directions if motion else 1),
         np.polynomial.legendre.leggauss(_N_S),
+        M_E,
     )
     return np.asarray(4 * np.pi / 3 * ALPHA * dark_matter.alpha_d * found / np.diff(edges))
 
 
 def _width(m: float, dark_matter: DarkMatter) -> float:
+    low, high = _AT_THRESHOLD
+    if low < dark_matter.mass_ratio < high:
+        msg = (
+            f"m_chi/m_A' = {dark_matter.mass_ratio:g}: between {low:g} and {high:g} the resonance "
+            "is not described; choose another ratio"
+        )
+        raise ModelError(msg)
     return max(float(dark_width(m, dark_matter)), _LEAST_WIDTH * m)
-
-
-_compiled = njit(cache=True, nogil=True, error_model="numpy")
-
-
-@_compiled
-def _numerator(s, m_chi2, kind):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Return f(s) [GeV^2] of the final states, in the order of `KINDS`."""
-    if s <= 4 * m_chi2:
-        return 0.0
-    b = np.sqrt(1 - 4 * m_chi2 / s)
-    if kind <= 1:
-        return s * b * (3 - b * b) / 2
-    return s * b**3 / (4 if kind == 2 else 2)
-
-
-@_compiled
-def _integrate(  # type: ignore[no-untyped-def]  # pragma: no cover
-    edges, shells, m, width, m_chi2, kind, directions, inner
-):
-    """Return int dE+ <f / [(s - m^2)^2 + m^2 Gamma^2]> in bins, summed over electrons."""
-    found = np.zeros(len(edges) - 1)
-    scale = m * width
-    cosine, weight = directions
-    node, node_weight = inner
-    for i in range(len(shells)):
-        binding, number = shells[i]
-        e_minus = M_E + binding
-        p_minus = np.sqrt(binding * (binding + 2 * M_E))
-        for j in range(len(cosine)):
-            # s = 2 m_e^2 + slope E+, the positron's mass aside
-            slope = 2 * (e_minus - p_minus * cosine[j])
-            before = 0.0
-            for n in range(len(edges)):
-                s = 2 * M_E**2 + slope * edges[n]
-                if n > 0 and s > 4 * m_chi2:
-                    low = max(before, 4 * m_chi2)
-                    a, b = (low - m * m) / scale, (s - m * m) / scale
-                    # atan(b) - atan(a) without cancellation
-                    span = np.arctan2(b - a, 1 + a * b)
-                    start = np.arctan(a)
-                    total = 0.0
-                    for k in range(len(node)):
-                        at = m * m + scale * np.tan(start + span * (1 + node[k]) / 2)
-                        at = min(max(at, low), s)
-                        total += node_weight[k] * _numerator(at, m_chi2, kind)
-                    found[n - 1] += number * weight[j] / 2 * total * span / 2 / (scale * slope)
-                before = s
-    return found

@@ -5,13 +5,14 @@ a dipole, as there, or has the form of Helm (Lewin and Smith, Astropart. Phys. 6
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from na64ana.constants import M_E
+from na64ana.errors import ModelError
+from na64ana.signal.kernels import form_factors
 from na64ana.signal.target import Element
 
 Floats = npt.NDArray[np.float64]
@@ -40,46 +41,24 @@ class FormFactor:
     nuclear: Literal["dipole", "helm"] = "dipole"
     inelastic: bool = False
 
-    def parameters(self, nucleus: Element) -> tuple[float, ...]:
-        """Return what `form_factor` needs: Z, a^2, d, R, s, a'^2 [GeV^-2, GeV^2, GeV^-1]."""
+    def __post_init__(self) -> None:
+        if self.nuclear not in {"dipole", "helm"}:
+            msg = f"unknown form factor {self.nuclear!r}; there are dipole, helm"
+            raise ModelError(msg)
+
+    def parameters(self, nucleus: Element) -> tuple[Any, ...]:
+        """Return what the kernel needs: Z, a^2, d, R, s, a'^2 [GeV^-2, GeV^2, GeV^-1], proton."""
         z, a = nucleus.z, nucleus.mass_number
         screening = (111 * z ** (-1 / 3) / M_E) ** 2
         loose = (773 * z ** (-2 / 3) / M_E) ** 2 if self.inelastic else 0.0
         c = _HELM_C[0] * a ** (1 / 3) + _HELM_C[1]
         radius = np.sqrt(c**2 + 7 / 3 * (np.pi * _HELM_A) ** 2 - 5 * _HELM_S**2) * _FM
         helm = (float(radius), _HELM_S * _FM) if self.nuclear == "helm" else (0.0, 0.0)
-        return float(z), screening, 0.164 * a ** (-2 / 3), *helm, loose
+        proton = (_MU_P**2 - 1) / (4 * _M_P**2), _DIPOLE
+        return float(z), screening, 0.164 * a ** (-2 / 3), *helm, loose, proton
 
     def __call__(self, t: Floats, nucleus: Element) -> Floats:
         """Return G(t) for an array of t [GeV^2], Z^2 included."""
         flat = np.ravel(np.asarray(t, float))
-        found: Floats = _for_each(flat, self.parameters(nucleus))
+        found: Floats = form_factors(flat, self.parameters(nucleus))
         return found.reshape(np.shape(t))
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def form_factor(t, parameters):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Return G(t), from the parameters of `FormFactor.parameters`."""
-    z, screening, d, radius, surface, loose = parameters
-    atom = screening * t / (1 + screening * t)
-    if radius > 0:
-        q = np.sqrt(t)
-        x = q * radius
-        sphere = 1 - x * x / 10 if x < 1e-2 else 3 * (np.sin(x) - x * np.cos(x)) / x**3
-        nucleus = sphere * np.exp(-((q * surface) ** 2) / 2)
-    else:
-        nucleus = 1 / (1 + t / d)
-    total = (z * atom * nucleus) ** 2
-    if loose > 0:
-        atom = loose * t / (1 + loose * t)
-        proton = (1 + t * (_MU_P**2 - 1) / (4 * _M_P**2)) / (1 + t / _DIPOLE) ** 4
-        total += z * (atom * proton) ** 2
-    return total
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _for_each(t, parameters):  # type: ignore[no-untyped-def]  # pragma: no cover
-    found = np.empty(len(t))
-    for i in range(len(t)):
-        found[i] = form_factor(t[i], parameters)
-    return found

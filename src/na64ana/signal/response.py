@@ -1,6 +1,6 @@
 """What the ECAL and the trigger make of an electron that lost energy to a dark photon."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
@@ -9,11 +9,15 @@ import numpy.typing as npt
 from scipy.special import ndtr
 
 from na64ana.calorimeter import CONSTANT, PRS_DEPTH, START, STOCHASTIC, mean_profile
-from na64ana.constants import BEAM_ENERGY
+from na64ana.errors import ModelError
 from na64ana.signal.shower import compute_profile
+from na64ana.signal.yields import Beamline
 
 Floats = npt.NDArray[np.float64]
 Channel = Literal["bremsstrahlung", "annihilation"]
+
+#: Both ways in which a dark photon is made.
+CHANNELS: tuple[Channel, ...] = ("bremsstrahlung", "annihilation")
 
 #: Hermite nodes for the two fluctuations of a shower.
 _N_FLUCTUATION = 10
@@ -25,8 +29,7 @@ class Response:
 
     Attributes
     ----------
-    beam_energy : float
-        [GeV]
+    beamline : Beamline
     beam_spread : float
         Standard deviation of the beam's energy over its mean (1 %, NA64: Results and plans, 2023).
     stochastic, constant : float
@@ -37,7 +40,7 @@ class Response:
         Edge of the trigger in E_ECAL [GeV] (about 90, PRL 131 (2023) 161801).
     """
 
-    beam_energy: float = BEAM_ENERGY
+    beamline: Beamline = field(default_factory=Beamline)
     beam_spread: float = 0.01
     stochastic: float = STOCHASTIC
     constant: float = CONSTANT
@@ -60,9 +63,16 @@ class Response:
         -------
         array (n, k)
         """
-        left = np.maximum(self.beam_energy - np.asarray(e_ap, float), 0.0)[:, None]
+        check_channel(channel)
+        edges, beam = np.asarray(edges, float), self.beamline.energy
+        if not (np.diff(edges) > 0).all():
+            msg = "edges of E_ECAL must rise"
+            raise ModelError(msg)
+        left = np.maximum(beam - np.asarray(e_ap, float), 0.0)[:, None]
         variance = self.stochastic**2 * left + (self.constant * left) ** 2
-        sigma = np.sqrt(variance + (self.beam_spread * self.beam_energy) ** 2)
+        # Emission takes a fraction of the beam's energy, a resonance always the same energy.
+        spread = self.beam_spread * (left if channel == "bremsstrahlung" else beam)
+        sigma = np.sqrt(variance + spread**2) + 1e-9
         # An energy cannot be negative: what the spread of the beam puts there counts as zero.
         below = ndtr((np.minimum(edges, self.e_ecal_max) - left) / sigma)
         below[:, edges <= 0] = 0.0
@@ -73,20 +83,41 @@ class Response:
         """Return the probability ``(n,)`` that the preshower is over threshold.
 
         The shower of what is left, `e_left` [GeV], starts at `calorimeter.START` times the depth
-        at which the dark photon is made: that of electrons and positrons above its energy, or of
-        positrons with its energy. It fluctuates as hep-ex/0001020 says.
+        at which the dark photon is made: that of electrons and positrons, or of positrons alone,
+        of hardly more than its energy. It fluctuates as hep-ex/0001020 says.
         """
-        grid, probability = _prs_table(self.e_prs_min, self.beam_energy, channel)
+        check_channel(channel)
+        grid, probability = _prs_table(self.e_prs_min, self.beamline, channel)
         log = np.log(np.clip(e_left, grid[0], grid[-1]))
         return np.asarray(np.interp(log, np.log(grid), probability))
 
 
+def check_channel(channel: str) -> None:
+    """Stop at a channel that there is not.
+
+    Raises
+    ------
+    ModelError
+        If so.
+    """
+    if channel not in CHANNELS:
+        msg = f"unknown channel {channel!r}; there are {', '.join(CHANNELS)}"
+        raise ModelError(msg)
+
+
 @lru_cache(maxsize=8)
-def _prs_table(e_prs_min: float, beam_energy: float, channel: Channel) -> tuple[Floats, Floats]:
+def _prs_table(e_prs_min: float, beamline: Beamline, channel: Channel) -> tuple[Floats, Floats]:
     """Return energies that are left [GeV], and how probably the preshower is over threshold."""
-    left = np.geomspace(0.05, beam_energy - 1.0, 60)
-    share = np.array([_start_depths(beam_energy, one, channel) for one in left])
-    depth = START * compute_profile(beam_energy).depth
+    left = np.geomspace(0.05, beamline.energy - 1.0, 60)
+    shower = compute_profile(beamline.energy, beam=beamline.particle, target=beamline.target)
+    made_by = shower.positrons
+    if channel == "bremsstrahlung":
+        made_by = made_by + shower.electrons
+    places = np.abs(shower.energy - (beamline.energy - left)[:, None]).argmin(axis=1)
+    share = made_by[:, places].T.copy()
+    share[:, 0] /= 2  # the trapezoidal rule
+    share /= np.maximum(share.sum(axis=1, keepdims=True), 1e-300)
+    depth = START * shower.depth
     node, gauss = np.polynomial.hermite_e.hermegauss(_N_FLUCTUATION)
     gauss = gauss / gauss.sum()
     energy = left[:, None, None, None]
@@ -97,16 +128,3 @@ def _prs_table(e_prs_min: float, beam_energy: float, channel: Channel) -> tuple[
     # The sampling fluctuation makes the threshold smooth.
     passed = ndtr((e_prs - e_prs_min) / (STOCHASTIC * np.sqrt(np.maximum(e_prs, 1e-6))))
     return left, np.einsum("edij,ed,i,j->e", passed, share, gauss, gauss)
-
-
-def _start_depths(beam_energy: float, e_left: float, channel: Channel) -> Floats:
-    """Return the shares of the depths of a profile at which the dark photon is made."""
-    shower = compute_profile(beam_energy)
-    e_ap = beam_energy - e_left
-    if channel == "annihilation":
-        counts = shower.positrons[:, int(np.argmin(np.abs(shower.energy - e_ap)))].copy()
-    else:
-        above = max(int((shower.energy >= e_ap).sum()), 1)
-        counts = (shower.electrons + shower.positrons)[:, :above].sum(axis=1)
-    counts[0] /= 2  # the trapezoidal rule
-    return np.asarray(counts / max(counts.sum(), 1e-300))

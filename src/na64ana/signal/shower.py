@@ -35,7 +35,7 @@ BEAM_RANGE = (5.0, 200.0)
 IONISATION = 0.009
 #: Grid points without and with depth; steps in depth [X0] and how far. Shares of 1/X0 below the
 #: last number are those of elements whose screening does not matter.
-_POINTS, _POINTS_DEPTH = 300, 200
+_POINTS, _POINTS_DEPTH, _LEAST_POINTS = 300, 200, 50
 DEPTH_STEP, DEPTH_MAX = 0.25, 30.0
 _SHARE_MIN = 0.02
 #: Quadrature nodes in each cell of the grid.
@@ -118,6 +118,9 @@ def compute_track_lengths(
     ModelError
         If the beam energy lies outside its range.
     """
+    if beam not in {"e-", "e+"} or points < _LEAST_POINTS:
+        msg = f"beam {beam!r} with {points} points: e- or e+, and at least {_LEAST_POINTS} points"
+        raise ModelError(msg)
     grid = _Grid.make(beam_energy, target, points)
     start = np.zeros(points)
     start[0] = 1.0
@@ -140,6 +143,9 @@ def compute_profile(
 
     Parameters and errors as in `compute_track_lengths`; two equal calls return the same object.
     """
+    if beam not in {"e-", "e+"} or points < _LEAST_POINTS:
+        msg = f"beam {beam!r} with {points} points: e- or e+, and at least {_LEAST_POINTS} points"
+        raise ModelError(msg)
     return _profile(beam_energy, beam, target, points)
 
 
@@ -158,6 +164,7 @@ def _profile(beam_energy: float, beam: Beam, target: Target, points: int) -> Sho
     state[0, 0] = 1.0
     for i in range(1, len(depth)):
         state[i] = state[i - 1] @ step
+    state.flags.writeable = False  # it is shared
     primary, secondary, photons = np.split(state, 3, axis=1)
     return ShowerProfile(
         beam, grid.energy, depth, *_by_charge(beam, primary, secondary), photons

@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from na64ana.errors import DataError, ModelError
 from na64ana.io.atomic import atomic_path
 from na64ana.provenance import lineage, source_digest
 from na64ana.signal.bremsstrahlung import MASS_RANGE, Process
-from na64ana.signal.response import Channel, Response
+from na64ana.signal.response import Channel, Response, check_channel
 from na64ana.signal.widths import DarkMatter
 from na64ana.signal.yields import (
     Beamline,
@@ -121,12 +121,13 @@ class YieldTable:
         """
         spectra = self._spectra(channel)
         middle = (spectra.edges[1:] + spectra.edges[:-1]) / 2
-        response = response or Response(beam_energy=self.model.beamline.energy)
+        response = replace(response or Response(), beamline=self.model.beamline)
         folded = spectra.per_bin @ response.probabilities(middle, edges, channel)
         return self._interpolate(channel, folded, masses)
 
     def closed(self, mass: float, channel: Channel) -> str | None:
         """Return why a channel has no yield at a mass [GeV]; None if it has one."""
+        check_channel(channel)
         beam, mediator = self.model.beamline.energy, self.model.process.mediator
         if channel == "annihilation" and mediator != "V":
             return f"annihilation is computed for vectors, not for {mediator}"
@@ -141,11 +142,12 @@ class YieldTable:
         return None
 
     def _spectra(self, channel: Channel) -> Spectra:
+        check_channel(channel)
         return self.bremsstrahlung if channel == "bremsstrahlung" else self.annihilation
 
     def _interpolate(self, channel: Channel, values: Floats, masses: Floats) -> Floats:
         """Return values ``(m, k)`` at other masses ``(n, k)``, by splines in the logarithms."""
-        masses = np.asarray(masses, float)
+        masses = np.atleast_1d(np.asarray(masses, float))
         low, high = self.model.mass_min, self.model.mass_max
         bad = ~((masses >= low * (1 - 1e-9)) & (masses <= high * (1 + 1e-9)))
         if bad.any():
@@ -241,7 +243,12 @@ def _read(path: Path, model: Model) -> YieldTable:
                 Spectra(*(content[f"{name}_{part}"] for part in ("masses", "edges", "per_bin")))
                 for name in ("b", "a")
             )
-            return YieldTable(model, str(content["lineage"]), *parts)
+            table = YieldTable(model, str(content["lineage"]), *parts)
+            for one in (table.bremsstrahlung, table.annihilation):
+                if one.per_bin.shape != (len(one.masses), len(one.edges) - 1):
+                    msg = f"shape {one.per_bin.shape}"
+                    raise ValueError(msg)
+            return table
     except FileNotFoundError:
         raise
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

@@ -15,6 +15,10 @@ from na64ana.errors import ModelError
 _DATA = Path(__file__).resolve().parent.parent / "data" / "materials.yaml"
 
 
+#: Elements with less than this share of the production are left out: 1 % in the ECAL.
+LIGHT = 0.02
+
+
 @dataclass(frozen=True)
 class Element:
     """An element.
@@ -66,13 +70,14 @@ class Target:
 
     @property
     def nucleus(self) -> Element:
-        """The element on which nearly all dark photons are made."""
+        """The element with most of 1/X0."""
         return self.components[0].element
 
     @property
-    def nuclei_per_x0(self) -> float:
-        """Nuclei of this element per cm^2 in one radiation length of the dump."""
-        return self.components[0].atoms_per_x0
+    def producers(self) -> tuple[Component, ...]:
+        """The elements on which dark photons are made: all but `LIGHT` of Z^2 times nuclei."""
+        weight = {one: one.element.z**2 * one.atoms_per_x0 for one in self.components}
+        return tuple(one for one in self.components if weight[one] > LIGHT * sum(weight.values()))
 
     @property
     def electrons_per_x0(self) -> float:
@@ -99,7 +104,7 @@ def make_target(layers: Mapping[str, float]) -> Target:
         if name not in materials:
             msg = f"unknown material {name!r}; there are {', '.join(sorted(materials))}"
             raise ModelError(msg)
-        if not thickness > 0:
+        if not 0 < thickness < np.inf:
             msg = f"material {name}: thickness {thickness:g} must be positive"
             raise ModelError(msg)
     if not layers:

@@ -72,7 +72,7 @@ def compute_errors(
         If a mass lies outside the table.
     """
     masses = np.asarray(masses, float)
-    response = response or Response(beam_energy=table.model.beamline.energy)
+    response = response or Response()
     in_box = table.in_box(masses, e_ecal_max, "bremsstrahlung", response)
     lower = table.in_box(masses, e_ecal_max - EDGE, "bremsstrahlung", response)
     open_trigger = replace(response, e_prs_min=1e-6)

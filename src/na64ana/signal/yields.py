@@ -12,14 +12,14 @@ epsilon squared (apart from the width, which is that of invisible decays).
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import CubicSpline, PchipInterpolator
 
-from na64ana.constants import BEAM_ENERGY, GEV2_TO_CM2
+from na64ana.constants import BEAM_ENERGY, GEV2_TO_CM2, M_E
 from na64ana.errors import ModelError
 from na64ana.signal.annihilation import annihilation_per_x0
 from na64ana.signal.bremsstrahlung import MASS_RANGE, Process, compute_spectrum
@@ -30,7 +30,7 @@ from na64ana.signal.widths import DarkMatter
 Floats = npt.NDArray[np.float64]
 
 #: Least energy of a dark photon that is looked at [GeV], and width of the bins [GeV] (choices).
-E_AP_MIN, BIN_WIDTH = 10.0, 0.5
+E_AP_MIN, BIN_WIDTH = 5.0, 0.5
 #: Range of the beam's energy [GeV]: that of the cross section, and some above `E_AP_MIN`.
 BEAM_RANGE = (20.0, 200.0)
 #: Energies at which the cross section is computed; in between a spline in ln E.
@@ -64,6 +64,9 @@ class Beamline:
 
     def __post_init__(self) -> None:
         low, high = BEAM_RANGE
+        if self.particle not in {"e-", "e+"}:
+            msg = f"unknown beam {self.particle!r}; there are e-, e+"
+            raise ModelError(msg)
         if not low <= self.energy <= high:
             msg = f"beam energy {self.energy:g} GeV lies outside {low:g} to {high:g} GeV"
             raise ModelError(msg)
@@ -122,7 +125,7 @@ def compute_bremsstrahlung(
         Of the mediator [GeV].
     beamline : Beamline
     process : Process or None
-        None is a vector on the main nucleus of the dump.
+        What an electron emits, None is a vector; the nuclei are those of the dump.
 
     Raises
     ------
@@ -131,11 +134,14 @@ def compute_bremsstrahlung(
         the shower.
     """
     masses = _check_masses(masses)
-    process = process or Process(nucleus=beamline.target.nucleus)
-    plan = _integral(beamline)
-    above = _for_each(partial(_yield_above, process, plan), masses)
-    factor = beamline.target.nuclei_per_x0 * GEV2_TO_CM2
-    return Spectra(masses, beamline.edges, factor * -np.diff(above, axis=1))
+    plan, process = _integral(beamline), process or Process()
+    above = sum(
+        nuclei * _for_each(partial(_yield_above, one, plan), masses)
+        for one, nuclei in _processes(process, beamline.target)
+    )
+    # The integral over E may rise by its own error where there is next to nothing.
+    per_bin = np.maximum(-np.diff(np.asarray(above), axis=1), 0.0)
+    return Spectra(masses, beamline.edges, GEV2_TO_CM2 * per_bin)
 
 
 def compute_annihilation(
@@ -188,18 +194,24 @@ def compute_double_spectrum(
         As `compute_bremsstrahlung`.
     """
     (mass,) = _check_masses([mass])
-    process = process or Process(nucleus=beamline.target.nucleus)
+    e_edges = np.asarray(e_edges, float)
+    rising = e_edges.ndim == 1 and len(e_edges) > 1 and bool((np.diff(e_edges) > 0).all())
+    if not (rising and e_edges[0] >= E_AP_MIN and e_edges[-1] <= beamline.energy):
+        msg = f"energies of the electron must rise from {E_AP_MIN:g} to {beamline.energy:g} GeV"
+        raise ModelError(msg)
     lengths = compute_track_lengths(beamline.energy, beam=beamline.particle, target=beamline.target)
     # Finer than the bins of the mediator, as the spectrum has a spike at the electron's energy.
-    e_edges = np.asarray(e_edges, float)
     steps = max(2, int(np.ceil(4 * np.diff(e_edges).max() / BIN_WIDTH)))
     parts = np.linspace(e_edges[:-1], e_edges[1:], steps + 1, axis=1)
     length = -np.diff(_above(lengths.energy, lengths.charged)(parts), axis=1).ravel()
     energy = ((parts[:, 1:] + parts[:, :-1]) / 2).ravel()
     points = _points(beamline, energy[:, None], beamline.edges, length[:, None])
-    spectra = -np.diff(points.length * _cross_section(process, points, mass), axis=1)
-    found = spectra.reshape(len(e_edges) - 1, steps, -1).sum(axis=1)
-    return np.asarray(beamline.target.nuclei_per_x0 * GEV2_TO_CM2 * found)
+    sigma = sum(
+        nuclei * _cross_section(one, points, mass)
+        for one, nuclei in _processes(process or Process(), beamline.target)
+    )
+    spectra = -np.diff(points.length * np.asarray(sigma), axis=1)
+    return np.asarray(GEV2_TO_CM2 * spectra.reshape(len(e_edges) - 1, steps, -1).sum(axis=1))
 
 
 def sample_signal(
@@ -287,12 +299,20 @@ class _Integral:
 def _integral(beamline: Beamline) -> _Integral:
     lengths = compute_track_lengths(beamline.energy, beam=beamline.particle, target=beamline.target)
     above = _above(lengths.energy, lengths.charged)
+    inside = above.antiderivative()
     least = beamline.edges[:, None]
     # Equal steps in ln(E - E_A'): the spectrum has a spike where E is hardly more than E_A'.
     fraction = np.concatenate([[0.0], np.geomspace(1e-6, 1.0, _N_STEPS)])
-    length = -np.diff(above(least + (beamline.energy - least) * fraction), axis=1)
-    middle = np.sqrt(fraction[1:] * np.maximum(fraction[:-1], 1e-7))
-    return _points(beamline, least + (beamline.energy - least) * middle, least, length)
+    bounds = least + (beamline.energy - least) * fraction
+    length = -np.diff(above(bounds), axis=1)
+    # Each step counts at its mean energy: the last one ends at the spike of the primary.
+    moment = -np.diff(bounds * above(bounds) - inside(bounds), axis=1)
+    low, high = bounds[:, :-1], bounds[:, 1:]
+    mean = np.where(length > 0, moment / np.where(length > 0, length, 1.0), (low + high) / 2)
+    middle = low + (high - low) / 2
+    # Where the step is short beside the energy, the moment has no digits left.
+    mean = np.where(high - low > 1e-3 * low, np.clip(mean, low, high), middle)
+    return _points(beamline, mean, least, length)
 
 
 def _points(beamline: Beamline, energy: Floats, least: Floats, length: Floats) -> _Integral:
@@ -338,6 +358,16 @@ def _for_each(work: Callable[[float], Floats], masses: Floats) -> Floats:
     first = work(float(masses[0]))
     with ThreadPoolExecutor(_WORKERS) as pool:
         return np.array([first, *pool.map(work, masses[1:].tolist())])
+
+
+def _processes(process: Process, target: Target) -> list[tuple[Process, float]]:
+    """Return the process on each nucleus of a dump that matters, and nuclei per cm^2 and X0."""
+    if process.lepton_mass != M_E:
+        msg = (
+            "a shower has electrons and positrons; leave the lepton's mass at that of the electron"
+        )
+        raise ModelError(msg)
+    return [(replace(process, nucleus=c.element), c.atoms_per_x0) for c in target.producers]
 
 
 def _check_masses(masses: Sequence[float] | Floats) -> Floats:

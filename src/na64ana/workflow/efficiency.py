@@ -168,7 +168,7 @@ def signal_efficiency(config: Config, period: str, calibrated: Calibrated) -> Si
             )
             raise LimitError(msg)
         in_box = len(passed) * _share_in_box(config, period, mass)
-        overall.append(Efficiency.of(int(passed.sum()), round(in_box)))
+        overall.append(Efficiency.of(int(passed.sum()), max(round(in_box), int(passed.sum()))))
         inside = np.clip(e_ap, edges[0], edges[-1])  # the spread of the beam moves some beyond
         total, kept = (np.histogram(e, edges)[0] for e in (inside, inside[passed]))
         by_energy.append(

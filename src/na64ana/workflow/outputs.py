@@ -20,6 +20,7 @@ from na64ana.plotting.plane import DRAWN_HEIGHT, plot_plane
 from na64ana.plotting.style import figure
 from na64ana.processing.run import ProcessedRun
 from na64ana.provenance import lineage, package_versions, sha256_file
+from na64ana.signal.response import CHANNELS
 from na64ana.stats import marginalised
 from na64ana.stats.curve import LimitCurve
 from na64ana.stats.workspace import make_workspace
@@ -27,7 +28,6 @@ from na64ana.tally.regions import signal_box
 from na64ana.tally.tally import Histogram
 from na64ana.workflow.efficiency import SignalEfficiency, pool
 from na64ana.workflow.limits import LimitsResult
-from na64ana.workflow.yields import CHANNELS
 
 FILES = ("limits.csv", "limit.png", "workspace.json", "manifest.json")
 #: Written too when there are event files.

@@ -18,7 +18,7 @@ from na64ana.io.atomic import atomic_files
 from na64ana.plotting.style import figure
 from na64ana.plotting.yields import plot_spectra, plot_yields
 from na64ana.signal.bremsstrahlung import Process
-from na64ana.signal.response import Channel, Response
+from na64ana.signal.response import CHANNELS, Channel, Response
 from na64ana.signal.table import TABLE_RANGE, Model, YieldTable, load_or_compute
 from na64ana.signal.uncertainty import YieldErrors, compute_errors
 from na64ana.signal.widths import DarkMatter
@@ -27,8 +27,6 @@ from na64ana.workflow.events import cache_folder
 
 Floats = npt.NDArray[np.float64]
 
-#: Both ways in which a dark photon is made.
-CHANNELS: tuple[Channel, ...] = ("bremsstrahlung", "annihilation")
 #: Masses [GeV] of a table if none are given, and bins of E_ECAL [GeV] of the spectra.
 USUAL_MASSES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 BIN_WIDTH = 2.0
@@ -73,11 +71,11 @@ def yield_model(config: Config) -> Model:
     ModelError
         If a coupling or a mass lies outside its range.
     """
-    given = config.signal
-    dark = DarkMatter(
-        given.dark_matter.kind, given.dark_matter.alpha_d, given.dark_matter.mass_ratio
-    )
-    return Model(dark_matter=dark, mass_min=given.mass_min, mass_max=given.mass_max)
+    given, dark = config.signal, config.signal.dark_matter
+    # The masses at which the signal is simulated are in the table whatever is asked.
+    low, high = min(given.mass_min, TABLE_RANGE[0]), max(given.mass_max, TABLE_RANGE[1])
+    dark_matter = DarkMatter(dark.kind, dark.alpha_d, dark.mass_ratio)
+    return Model(dark_matter=dark_matter, mass_min=low, mass_max=high)
 
 
 def load_yields(config: Config) -> YieldTable:
@@ -179,14 +177,13 @@ def make_yields(model: Model, masses: Sequence[float], e_ecal_max: float) -> Yie
             f"{beam - edges[0]:g} GeV"
         )
         raise ModelError(msg)
-    response = Response(beam_energy=beam)
     return Yields(
         table=table,
         e_ecal_max=e_ecal_max,
         masses=chosen,
         made={c: table.above(chosen, beam - e_ecal_max, c) for c in CHANNELS},
-        in_box={c: table.in_box(chosen, e_ecal_max, c, response) for c in CHANNELS},
-        errors=compute_errors(table, chosen, e_ecal_max, response),
+        in_box={c: table.in_box(chosen, e_ecal_max, c) for c in CHANNELS},
+        errors=compute_errors(table, chosen, e_ecal_max),
     )
 
 
