@@ -20,7 +20,7 @@ from na64ana.io.format import EventClass
 from na64ana.plotting.events import plot_event, plot_spectra
 from na64ana.plotting.style import figure
 from na64ana.processing.processors import load_processor, processor_path
-from na64ana.signal.yields import sample_signal
+from na64ana.signal.sampling import sample_bremsstrahlung
 from na64ana.simulation.classes import Signal
 from na64ana.simulation.events import make_events
 from na64ana.simulation.plan import Plan
@@ -46,7 +46,7 @@ TITLES = {
 def signal_sample(mass: float) -> Signal:
     """Return dark photons of one mass [GeV]."""
     rng = np.random.default_rng(1)
-    e_ap, depth = sample_signal(rng, 20_000, mass, e_miss_min=50.0)
+    e_ap, depth = sample_bremsstrahlung(rng, 20_000, mass, e_miss_min=50.0)
     return Signal(e_ap.astype(np.float32), depth.astype(np.float32), 10_000.0)
 
 

@@ -37,13 +37,13 @@ def test_both_ways_use_the_same_yields(from_events, from_published):
             from_events.models[i].channels, from_published.models[i].channels, strict=True
         ):
             period = ours.name.removeprefix("period_")
-            efficiency = analysis.efficiencies[period].at(np.array([mass]))[0]
+            efficiency, where = analysis.efficiencies[period], np.array([mass])
             published = from_events.config.periods[period]
-            eot = analysis.run.exposures[period].eot
-            ratio = efficiency * eot / published.efficiency / published.eot
-            where = np.array([mass])
             in_box = yields_in_box(from_events.yields, from_events.config, period, where)
-            ratio *= (in_box / yields_at_emission(from_published.yields, 50.0, where))[0]
+            kept = efficiency.at(where) * in_box["bremsstrahlung"]
+            kept += efficiency.of_annihilation * in_box["annihilation"]
+            ratio = analysis.run.exposures[period].eot / published.efficiency / published.eot
+            ratio *= (kept / yields_at_emission(from_published.yields, 50.0, where))[0]
             assert ours.signal.events == pytest.approx(ratio * theirs.signal.events, rel=1e-9)
 
 

@@ -21,6 +21,7 @@ from na64ana.signal.bremsstrahlung import (
 )
 from na64ana.signal.form_factors import FormFactor
 from na64ana.signal.response import Response
+from na64ana.signal.sampling import sample_annihilation, sample_bremsstrahlung
 from na64ana.signal.shower import DEPTH_STEP, compute_profile, compute_track_lengths
 from na64ana.signal.table import Model, compute_table, load_or_compute
 from na64ana.signal.target import ECAL, coulomb_correction, make_target
@@ -30,7 +31,6 @@ from na64ana.signal.yields import (
     compute_annihilation,
     compute_bremsstrahlung,
     compute_double_spectrum,
-    sample_signal,
 )
 
 #: Totals of the collaboration's generator DMG4 for lead, epsilon = 1e-4, in pb, for masses in MeV.
@@ -353,7 +353,7 @@ def test_yields_fall_with_mass_and_threshold():
 @pytest.mark.parametrize("mass", [0.002, 0.1])
 def test_sampled_energies_follow_the_yield(mass):
     """Fractions above thresholds are ratios of yields, and no energies are preferred."""
-    e_ap, depth = sample_signal(np.random.default_rng(1), 40_000, mass, e_miss_min=50)
+    e_ap, depth = sample_bremsstrahlung(np.random.default_rng(1), 40_000, mass, e_miss_min=50)
     # Most dark photons come from the first radiation lengths of the shower.
     assert depth.min() >= 0
     assert 0.3 < np.median(depth) < 1.5
@@ -370,7 +370,20 @@ def test_sampled_energies_follow_the_yield(mass):
     # statistics alone; a comb of preferred energies has a chi2 of tens per bin
     assert ((inner - smooth) ** 2 / smooth).mean() < 1.5
     with pytest.raises(ModelError, match="must lie between 5 and 100 GeV"):
-        sample_signal(np.random.default_rng(1), 5, mass, e_miss_min=100.0)
+        sample_bremsstrahlung(np.random.default_rng(1), 5, mass, e_miss_min=100.0)
+
+
+def test_sampled_annihilation_follows_the_yield():
+    dark, rng = DarkMatter(), np.random.default_rng(4)
+    e_ap, depth = sample_annihilation(rng, 40_000, 0.25, dark, e_miss_min=45)
+    spectra = compute_annihilation([0.25], Beamline(), dark)
+    for threshold in (55, 60, 65):
+        ratio = spectra.above(threshold)[0] / spectra.above(45)[0]
+        assert (e_ap > threshold).mean() == pytest.approx(ratio, abs=0.01)
+    # positrons are made later than the electrons are that emit
+    assert depth.mean() > 1 + sample_bremsstrahlung(rng, 5000, 0.25, e_miss_min=60)[1].mean()
+    with pytest.raises(ModelError, match="no annihilation above 50 GeV"):
+        sample_annihilation(rng, 10, 0.9, dark, e_miss_min=50)
 
 
 def test_the_response_keeps_probability():

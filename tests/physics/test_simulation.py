@@ -11,7 +11,7 @@ from na64ana.cuts.observables import Observables, compute_e_hcal
 from na64ana.cuts.selection import apply_cuts
 from na64ana.io.format import EventClass
 from na64ana.signal.response import Response
-from na64ana.signal.yields import sample_signal
+from na64ana.signal.sampling import sample_bremsstrahlung
 from na64ana.simulation import ecal, srd
 from na64ana.simulation.classes import Signal
 from na64ana.simulation.events import make_events
@@ -45,7 +45,7 @@ def electrons(config):
 
 
 def signal_sample(mass: float) -> Signal:
-    e_ap, depth = sample_signal(np.random.default_rng(1), 20_000, mass, e_miss_min=50)
+    e_ap, depth = sample_bremsstrahlung(np.random.default_rng(1), 20_000, mass, e_miss_min=50)
     return Signal(e_ap.astype(np.float32), depth.astype(np.float32), 10_000)
 
 
@@ -241,7 +241,7 @@ def test_selected_events_are_about_as_many_as_published(config, opened):
 @pytest.mark.parametrize("mass", [0.01, 1.0])
 def test_the_response_of_the_yields_is_that_of_the_simulation(config, mass):
     """Trigger and box for dark photons of an energy, without pile-up, within 0.05 below 96 GeV."""
-    e_ap, depth = sample_signal(np.random.default_rng(3), 20_000, mass, e_miss_min=45)
+    e_ap, depth = sample_bremsstrahlung(np.random.default_rng(3), 20_000, mass, e_miss_min=45)
     signal = Signal(e_ap.astype(np.float32), depth.astype(np.float32), 20_000.0)
     plan = Plan(config, "V", 11, signal, (EventClass.SIGNAL,), triggered=False)
     events, _ = make_events(plan)

@@ -148,10 +148,10 @@ def _draw_signal(
     import numpy as np  # noqa: PLC0415
 
     from na64ana.constants import BEAM_ENERGY  # noqa: PLC0415
-    from na64ana.signal.yields import sample_signal  # noqa: PLC0415
+    from na64ana.signal.sampling import sample_bremsstrahlung  # noqa: PLC0415
     from na64ana.simulation.classes import Signal  # noqa: PLC0415
 
-    e_ap, depth = sample_signal(
+    e_ap, depth = sample_bremsstrahlung(
         np.random.default_rng([seed, 1]),
         50_000,
         mass,

@@ -23,7 +23,7 @@ from na64ana.constants import BEAM_ENERGY, GEV2_TO_CM2, M_E
 from na64ana.errors import ModelError
 from na64ana.signal.annihilation import annihilation_per_x0
 from na64ana.signal.bremsstrahlung import MASS_RANGE, Process, compute_spectrum
-from na64ana.signal.shower import DEPTH_STEP, Beam, compute_profile, compute_track_lengths
+from na64ana.signal.shower import Beam, compute_track_lengths
 from na64ana.signal.target import ECAL, Target
 from na64ana.signal.widths import DarkMatter
 
@@ -212,72 +212,6 @@ def compute_double_spectrum(
     )
     spectra = -np.diff(points.length * np.asarray(sigma), axis=1)
     return np.asarray(GEV2_TO_CM2 * spectra.reshape(len(e_edges) - 1, steps, -1).sum(axis=1))
-
-
-def sample_signal(
-    rng: np.random.Generator,
-    n: int,
-    mass: float,
-    *,
-    e_miss_min: float,
-    beamline: Beamline | None = None,
-) -> tuple[Floats, Floats]:
-    """Draw dark photons of one mass from bremsstrahlung: energies, and depths of emission.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    n : int
-    mass : float
-        [GeV]
-    e_miss_min : float
-        Least energy of the dark photon [GeV].
-    beamline : Beamline or None
-
-    Returns
-    -------
-    e_ap : array (n,)
-        [GeV]
-    depth : array (n,)
-        In the dump [X0].
-
-    Raises
-    ------
-    ModelError
-        If the least energy lies outside the bins; else as `compute_bremsstrahlung`.
-    """
-    beamline = beamline or Beamline()
-    edges = beamline.edges
-    if not edges[0] <= e_miss_min < edges[-1]:
-        msg = (
-            f"missing energy above {e_miss_min:g} GeV: must lie between {edges[0]:g} and "
-            f"{edges[-1]:g} GeV"
-        )
-        raise ModelError(msg)
-    parents = np.linspace(e_miss_min, beamline.energy, 41)
-    weight = compute_double_spectrum(mass, parents, beamline)
-    # Of the bin in which the threshold lies, the part above it.
-    kept = np.clip((edges[1:] - e_miss_min) / np.diff(edges), 0.0, 1.0)
-    weight = weight * kept
-    place = rng.choice(weight.size, n, p=weight.ravel() / weight.sum())
-    parent, bin_ = np.divmod(place, weight.shape[1])
-    low, high = np.maximum(edges[bin_], e_miss_min), edges[bin_ + 1]
-    e_ap = low + (high - low) * rng.random(n)
-    shower = compute_profile(beamline.energy, beam=beamline.particle, target=beamline.target)
-    charged = shower.electrons + shower.positrons
-    depth = np.empty(n)
-    for k in np.unique(parent):
-        inside = (shower.energy >= parents[k]) & (shower.energy < parents[k + 1])
-        if k == len(parents) - 2:
-            inside |= shower.energy >= parents[k]
-        nearest = [int(np.argmin(np.abs(shower.energy - parents[k : k + 2].mean())))]
-        columns = np.flatnonzero(inside) if inside.any() else np.array(nearest)
-        profile = charged[:, columns].sum(axis=1)
-        cumulative = np.concatenate([[0.0], np.cumsum((profile[1:] + profile[:-1]) / 2)])
-        chosen = parent == k
-        drawn = rng.random(chosen.sum()) * cumulative[-1]
-        depth[chosen] = np.interp(drawn, cumulative, DEPTH_STEP * np.arange(len(cumulative)))
-    return e_ap, depth
 
 
 @dataclass(frozen=True, eq=False)

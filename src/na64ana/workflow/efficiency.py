@@ -17,7 +17,8 @@ from na64ana.errors import LimitError
 from na64ana.io.chunk import ArrayChunk
 from na64ana.io.format import EventClass
 from na64ana.processing.processors import load_processor, processor_path
-from na64ana.signal.yields import sample_signal
+from na64ana.signal.response import Channel
+from na64ana.signal.sampling import sample_annihilation, sample_bremsstrahlung
 from na64ana.simulation.classes import Signal
 from na64ana.simulation.events import make_events
 from na64ana.simulation.plan import Plan
@@ -25,12 +26,14 @@ from na64ana.tally.efficiency import Efficiency
 from na64ana.tally.tally import Tally
 from na64ana.workflow.progress import Progress, silent
 from na64ana.workflow.selection import Calibrated
-from na64ana.workflow.yields import load_yields, response_of
+from na64ana.workflow.yields import load_yields, response_of, yield_model
 
 Floats = npt.NDArray[np.float64]
 
 #: Masses [GeV] of the simulated signal; between them the efficiency hardly changes.
 MASSES = (0.001, 0.01, 0.1, 1.0)
+#: Mass [GeV] at which annihilation is simulated: at the resonance of shower positrons.
+RESONANT_MASS = 0.25
 #: Simulated dark photons per mass and period, about, and events of each control sample (choices).
 N_SIGNAL, N_CONTROL = 4000, 5000
 #: Bins of the energy of the dark photon (choice), and how far below the threshold of missing
@@ -56,6 +59,8 @@ class SignalEfficiency:
         them, with resolution and preshower, but without pile-up.
     pooled : tuple of Efficiency
         The same of all periods together whose threshold of missing energy is the same.
+    annihilation : tuple of Efficiency
+        Of dark photons of `RESONANT_MASS` that positrons make: in the period, and pooled.
     edges : array (bins + 1,)
         Energies of the A' [GeV].
     by_energy : tuple of tuple of Efficiency
@@ -74,6 +79,7 @@ class SignalEfficiency:
     masses: Floats
     overall: tuple[Efficiency, ...]
     pooled: tuple[Efficiency, ...]
+    annihilation: tuple[Efficiency, Efficiency]
     edges: Floats
     by_energy: tuple[tuple[Efficiency, ...], ...]
     cut_flow: tuple[dict[str, int], ...]
@@ -94,14 +100,23 @@ class SignalEfficiency:
         return factor, float(np.sqrt(np.square(errors).sum()))
 
     def at(self, masses: Floats) -> Floats:
-        """Return the efficiency ``(n,)`` for masses [GeV], linear in their logarithm.
+        """Return the efficiency ``(n,)`` of bremsstrahlung at masses [GeV], linear in ln m.
 
         How it depends on the mass, through energy and depth of the dark photon, is a matter of the
         ECAL, the same in all periods, and taken from the pooled sample; the period scales it.
         """
         values = [one.value for one in self.pooled]
-        level = self.scale[0] * pool(self.overall).value / pool(self.pooled).value
-        return level * np.interp(np.log(masses), np.log(self.masses), values)
+        return self._level * np.interp(np.log(masses), np.log(self.masses), values)
+
+    @property
+    def of_annihilation(self) -> float:
+        """The efficiency for dark photons that positrons make, whatever their mass."""
+        return self._level * self.annihilation[1].value
+
+    @property
+    def _level(self) -> float:
+        """The period over the pooled sample, and data over simulation."""
+        return self.scale[0] * pool(self.overall).value / pool(self.pooled).value
 
     @property
     def relative_error(self) -> float:
@@ -138,7 +153,10 @@ def signal_efficiencies(
     for name, one in alone.items():
         alike = [other for other in alone.values() if (other.edges == one.edges).all()]
         parts = zip(*(other.overall for other in alike), strict=True)
-        pooled[name] = replace(one, pooled=tuple(pool(part) for part in parts))
+        resonant = one.annihilation[0], pool(other.annihilation[0] for other in alike)
+        pooled[name] = replace(
+            one, pooled=tuple(pool(part) for part in parts), annihilation=resonant
+        )
     return pooled
 
 
@@ -161,14 +179,7 @@ def signal_efficiency(config: Config, period: str, calibrated: Calibrated) -> Si
     for i, mass in enumerate(MASSES):
         e_ap, n_passed, names = _simulate(config, period, template, mass, SEED + i)
         passed = n_passed == len(names)
-        if not passed.any():
-            msg = (
-                f"period {period}: none of {len(passed)} simulated signal events of {mass:g} GeV "
-                "passes the cuts; loosen them"
-            )
-            raise LimitError(msg)
-        in_box = len(passed) * _share_in_box(config, period, mass)
-        overall.append(Efficiency.of(int(passed.sum()), max(round(in_box), int(passed.sum()))))
+        overall.append(_efficiency_in_box(config, period, mass, passed, "bremsstrahlung"))
         inside = np.clip(e_ap, edges[0], edges[-1])  # the spread of the beam moves some beyond
         total, kept = (np.histogram(e, edges)[0] for e in (inside, inside[passed]))
         by_energy.append(
@@ -176,6 +187,12 @@ def signal_efficiency(config: Config, period: str, calibrated: Calibrated) -> Si
         )
         left = [int((n_passed > j).sum()) for j in range(len(names))]
         flows.append({"signal": len(e_ap), **dict(zip(names, left, strict=True))})
+    _, n_passed, names = _simulate(
+        config, period, template, RESONANT_MASS, SEED + len(MASSES), "annihilation"
+    )
+    resonant = _efficiency_in_box(
+        config, period, RESONANT_MASS, n_passed == len(names), "annihilation"
+    )
     reference = {
         name: _control_sample(config, period, template, name, kind)
         for name, kind in (
@@ -191,6 +208,7 @@ def signal_efficiency(config: Config, period: str, calibrated: Calibrated) -> Si
         masses=np.array(MASSES),
         overall=tuple(overall),
         pooled=tuple(overall),
+        annihilation=(resonant, resonant),
         edges=edges,
         by_energy=tuple(by_energy),
         cut_flow=tuple(flows),
@@ -204,12 +222,21 @@ def signal_efficiency(config: Config, period: str, calibrated: Calibrated) -> Si
 
 
 def _simulate(
-    config: Config, period: str, template: ShowerTemplate | None, mass: float, seed: int
+    config: Config,
+    period: str,
+    template: ShowerTemplate | None,
+    mass: float,
+    seed: int,
+    channel: Channel = "bremsstrahlung",
 ) -> tuple[Floats, npt.NDArray[np.uint8], tuple[str, ...]]:
     """Return the energies of dark photons [GeV], how many cuts each passes, and the cuts."""
     rng = np.random.default_rng([seed, *period.encode()])
     least = _least_energy(config, period)
-    e_ap, depth = sample_signal(rng, N_SIGNAL, mass, e_miss_min=least)
+    if channel == "bremsstrahlung":
+        e_ap, depth = sample_bremsstrahlung(rng, N_SIGNAL, mass, e_miss_min=least)
+    else:
+        dark_matter = yield_model(config).dark_matter
+        e_ap, depth = sample_annihilation(rng, N_SIGNAL, mass, dark_matter, e_miss_min=least)
     signal = Signal(e_ap.astype(np.float32), depth.astype(np.float32), expected=N_SIGNAL)
     plan = Plan(config, period, seed, signal, (EventClass.SIGNAL,), triggered=False)
     arrays, _ = make_events(plan)
@@ -220,13 +247,28 @@ def _simulate(
     return energy, passed.n_passed, tuple(cut.name for cut in cuts)
 
 
-def _share_in_box(config: Config, period: str, mass: float) -> float:
-    """Return which share of dark photons made for the simulation the yields have in the box."""
+def _efficiency_in_box(
+    config: Config, period: str, mass: float, passed: npt.NDArray[np.bool_], channel: Channel
+) -> Efficiency:
+    """Return the share of simulated dark photons that pass, of those that yields have in the box.
+
+    Raises
+    ------
+    LimitError
+        If none passes.
+    """
+    n = int(passed.sum())
+    if not n:
+        msg = (
+            f"period {period}: none of {len(passed)} simulated signal events of {mass:g} GeV "
+            "passes the cuts; loosen them"
+        )
+        raise LimitError(msg)
     yields, masses = load_yields(config), np.array([mass])
     edge, response = config.periods[period].e_ecal_max, response_of(config, period)
-    in_box = yields.in_box(masses, edge, "bremsstrahlung", response)
-    made = yields.above(masses, _least_energy(config, period), "bremsstrahlung")
-    return float(in_box[0] / made[0])
+    in_box = yields.in_box(masses, edge, channel, response)
+    made = yields.above(masses, _least_energy(config, period), channel)
+    return Efficiency.of(n, max(round(len(passed) * float(in_box[0] / made[0])), n))
 
 
 def _least_energy(config: Config, period: str) -> float:

@@ -209,7 +209,8 @@ def _signals(
             made = yields_at_emission(yields, BEAM_ENERGY - period.e_ecal_max, masses)
             signals[name] = period.eot * period.efficiency * made
         else:
-            made = yields_in_box(yields, config, name, masses)
-            efficiency = events.efficiencies[name].at(masses)
-            signals[name] = events.run.exposures[name].eot * efficiency * made
+            one, in_box = events.efficiencies[name], yields_in_box(yields, config, name, masses)
+            kept = one.at(masses) * in_box["bremsstrahlung"]
+            kept += one.of_annihilation * in_box["annihilation"]
+            signals[name] = events.run.exposures[name].eot * kept
     return signals

@@ -226,6 +226,7 @@ def _manifest(result: LimitsResult, inputs: dict[str, Any], mass: float) -> dict
                 "masses_GeV": one.masses.tolist(),
                 "value": one.at(one.masses).tolist(),
                 "simulated": [part.value for part in one.overall],
+                "annihilation": one.of_annihilation,
                 "data_over_simulation": one.scale[0],
                 "shape_from": one.shape_from,
                 "relative_error": one.relative_error,

@@ -101,8 +101,12 @@ def response_of(config: Config, period: str) -> Response:
     return Response(e_prs_min=trigger.e_prs_min, e_ecal_max=trigger.e_ecal_max)
 
 
-def yields_in_box(table: YieldTable, config: Config, period: str, masses: Floats) -> Floats:
+def yields_in_box(
+    table: YieldTable, config: Config, period: str, masses: Floats
+) -> dict[Channel, Floats]:
     """Return dark photons per electron on target, epsilon = 1, that trigger and lie in the box.
+
+    By channel, ``(n,)`` each.
 
     Parameters
     ----------
@@ -113,7 +117,7 @@ def yields_in_box(table: YieldTable, config: Config, period: str, masses: Floats
         [GeV]
     """
     edge, response = config.periods[period].e_ecal_max, response_of(config, period)
-    return np.asarray(sum(table.in_box(masses, edge, channel, response) for channel in CHANNELS))
+    return {channel: table.in_box(masses, edge, channel, response) for channel in CHANNELS}
 
 
 def yields_at_emission(table: YieldTable, e_miss_min: float, masses: Floats) -> Floats:
