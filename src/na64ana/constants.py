@@ -8,6 +8,10 @@ Values are from the Review of Particle Physics (S. Navas et al., PRD 110 (2024) 
 ALPHA = 1.0 / 137.035999
 #: Electron mass [GeV].
 M_E = 0.51099895e-3
+#: Masses of muon and tau [GeV].
+M_MU, M_TAU = 0.1056583755, 1.77693
+#: hbar c [GeV mm].
+HBAR_C = 1.973269804e-13
 #: Atomic mass unit [GeV].
 M_U = 0.93149410
 #: Avogadro's number [1/mol].

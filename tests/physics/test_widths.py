@@ -7,13 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from na64ana.constants import ALPHA, M_E
+from na64ana.constants import ALPHA, HBAR_C, M_E, M_MU, M_TAU
 from na64ana.errors import ModelError
 from na64ana.signal.widths import (
-    HBAR_C,
     KINDS,
-    M_MU,
-    M_TAU,
     DarkMatter,
     dark_width,
     decay_length,

@@ -25,16 +25,14 @@ import numpy.typing as npt
 
 from na64ana.constants import ALPHA, M_E
 from na64ana.errors import ModelError
+from na64ana.signal.bremsstrahlung import ENERGY_RANGE, MASS_RANGE, MEDIATORS
 from na64ana.signal.form_factors import FormFactor
 from na64ana.signal.target import Element
 
 Floats = npt.NDArray[np.float64]
 
-#: Ranges of the mass of X, and of the energy and the mass of the lepton [GeV]; tests cover them.
-MASS_RANGE = (1e-6, 3.0)
-ENERGY_RANGE = (1.0, 200.0)
+#: Range of the mass of the lepton [GeV]; tests cover it.
 LEPTON_RANGE = (1e-9, 10.0)
-MEDIATORS = ("V", "A", "S", "P")
 #: The elastic dipole, the form factor unless another one is given.
 DIPOLE = FormFactor()
 

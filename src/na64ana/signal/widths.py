@@ -16,14 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from na64ana.constants import ALPHA, M_E
+from na64ana.constants import ALPHA, HBAR_C, M_E, M_MU, M_TAU
 from na64ana.errors import ModelError
 
 Floats = npt.NDArray[np.float64]
-
-#: Masses of muon and tau [GeV], and hbar c [GeV mm] (PRD 110 (2024) 030001).
-M_MU, M_TAU = 0.1056583755, 1.77693
-HBAR_C = 1.973269804e-13
 
 #: What chi may be.
 KINDS = ("dirac", "pseudo_dirac", "scalar", "majorana")

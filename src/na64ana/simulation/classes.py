@@ -14,12 +14,10 @@ import numpy.typing as npt
 
 from na64ana.calorimeter import START
 from na64ana.config.models import Simulation
-from na64ana.constants import BEAM_ENERGY, M_E, PB_A, PB_DENSITY, PB_Z
+from na64ana.constants import BEAM_ENERGY, M_E, M_MU, PB_A, PB_DENSITY, PB_Z
 from na64ana.io.format import EventClass
 from na64ana.simulation.truth import N_HADRONS, N_MUONS, Floats, Truth, make_truth
 
-#: Muon mass [GeV] (RPP 2024).
-M_MU = 0.1056584
 #: Ionisation [GeV] of one muon in 150 x 1.5 mm of lead, 1.122 MeV cm2/g (RPP, table of materials).
 MUON_ECAL = 150 * 0.15 * PB_DENSITY * 1.122e-3
 #: Least and largest energy [GeV] that an interaction takes out of the shower: with less, the ECAL
