@@ -62,7 +62,7 @@ def test_the_configuration_is_immutable(config):
         ("{first: 2467, last: 3465}", "{first: 3465, last: 2467}", "the last run comes before"),
         ("selection: runs_IV_V", "selection: runs_VI", "Allowed: runs_I_III, runs_IV_V"),
         ("group: IV-V", "group: VI", "Allowed: I-III, IV-V"),
-        ("families: [exponential, ", "families: [gaussian, ", "'power_law'"),
+        ("    - power_law", "    - gaussian", "'power_law'"),
         ("theta_in_max: 3 mrad", "theta_in_max: 0.003", "has no unit; allowed: urad, mrad"),
         ("    efficiency: 50 %", "    efficiency: 150 %", "less than or equal to 1"),
         ("    year: 2016", "    year: soon", "not 'soon'"),

@@ -1,55 +1,38 @@
 """Extrapolate sideband C into the signal box.
 
 Events with a quiet HCAL and E_ECAL above the box are lost neutrals of upstream interactions, with
-a tail that falls towards low E_ECAL (PRL 131 (2023) 161801). A function is fitted to the binned
+a tail that falls towards low E_ECAL (PRL 131 (2023) 161801). Functions are fitted to the binned
 tail by extended Poisson likelihood, with ln b, the logarithm of the events in the box, as one of
-its parameters, so that the fit gives the error of what is wanted.
+their parameters.
 
-The letter varies the functions and quotes best fit and spread. That covers too rarely; here the
-centre is the midpoint of the families that describe the data (AICc within 4 of the best), and the
-interval is the envelope of their profile-likelihood intervals: half of their spread, which is the
-choice of the function, and beyond it the statistical error, upwards and downwards.
+Which function the tail follows is not known, and the sideband hardly tells. Therefore every family
+gives a confidence distribution of ln b, from its profile likelihood, and these are averaged with
+weights: a prior weight times the largest likelihood. The median is the estimate, the quantiles of
+one standard deviation are its errors. The averaged distributions are those of the profile
+likelihoods widened by `WIDENING`, and the weights carry no penalty for parameters: both were
+chosen by coverage on pseudo-experiments (validation/background.py).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from iminuit import Minuit
+from scipy.special import ndtr, xlogy
 
+from na64ana.background.families import FAMILIES, STEP, profile_likelihood, quantiles, tabulate
 from na64ana.config.models import Background
-from na64ana.constants import BEAM_ENERGY
 from na64ana.errors import BackgroundError
 
 Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
 
-#: Families within this AICc of the best take part.
-AICC_WINDOW = 4.0
-#: Missing energy [GeV] in the middle of the sideband, where its slope is a parameter.
-PIVOT = 30.0
-_NODE, _WEIGHT = np.polynomial.legendre.leggauss(16)
-
-
-@dataclass(frozen=True)
-class Family:
-    """A falling shape: log density at energies [GeV] for shape parameters with (start, limits)."""
-
-    log_density: Callable[[Floats, Floats], Floats]
-    start: tuple[float, ...]
-    limits: tuple[tuple[float, float], ...]
-
-
-FAMILIES = {
-    "exponential": Family(lambda e, p: e / p[0], (6.0,), ((0.5, 100.0),)),
-    "stretched_exponential": Family(
-        # p[0] is the slope at PIVOT below the beam energy, p[1] the power of the missing energy
-        lambda e, p: -p[0] * PIVOT / p[1] * ((BEAM_ENERGY - e) / PIVOT) ** p[1],
-        (0.17, 1.0),
-        ((0.01, 2.0), (0.3, 2.0)),
-    ),
-    "power_law": Family(lambda e, p: p[0] * np.log(e / BEAM_ENERGY), (10.0,), ((0.1, 100.0),)),
-}
+#: By how much the confidence distributions are wider than the profile likelihoods.
+WIDENING = 1.4
+#: The family that tests shifts of the fit range, and whose fit the toys of `goodness` follow.
+DEFAULT_FAMILY = "stretched_exponential"
+#: What the fit range loses at its lower and upper edge [GeV] to test it.
+WINDOWS = ((4.0, 0.0), (0.0, 4.0))
 
 
 @dataclass(frozen=True)
@@ -60,13 +43,16 @@ class FamilyFit:
     ----------
     family : str
     ln_b, down, up : float
-        Logarithm of the events in the box, and its statistical errors, both positive.
+        Logarithm of the events in the box, and its errors from the profile likelihood, both
+        positive.
     shape : tuple of float
-        Shape parameters.
+        Scale of the slope [1/GeV], and the nearest shape parameters on the grid.
     aicc : float
         Akaike's criterion for small samples, up to a constant of the data.
     at_limit : bool
-        Whether a shape parameter was held at its limit.
+        Whether a shape parameter is at its limit.
+    weight : float
+        Weight in the average.
     """
 
     family: str
@@ -76,6 +62,7 @@ class FamilyFit:
     shape: tuple[float, ...]
     aicc: float
     at_limit: bool
+    weight: float
 
 
 @dataclass(frozen=True)
@@ -86,15 +73,11 @@ class Extrapolation:
     ----------
     ln_b : float
         Logarithm of the expected events.
-    statistical : tuple of float
-        Statistical error of ln b downwards and upwards, both positive.
-    function_choice : float
-        Half of the spread of the families; adds linearly to the statistical error.
+    statistical, families, window : tuple of float
+        Errors of `ln_b` downwards and upwards, all positive, to be added in quadrature: the
+        average of the families' own errors; what their disagreement and `WIDENING` add; and by
+        how much the estimate moves with the fit range beyond its statistical error.
     fits : tuple of FamilyFit
-        Every family that converged.
-    used, failed : tuple of str
-        The families that took part, and those that did not converge. The others describe the
-        data worse.
     n_events : int
         Events in the fit range.
     fit_range : tuple of float
@@ -103,22 +86,28 @@ class Extrapolation:
 
     ln_b: float
     statistical: tuple[float, float]
-    function_choice: float
+    families: tuple[float, float]
+    window: tuple[float, float]
     fits: tuple[FamilyFit, ...]
-    used: tuple[str, ...]
-    failed: tuple[str, ...]
     n_events: int
     fit_range: tuple[float, float]
 
     @property
     def events(self) -> float:
-        """Expected events in the box (median of the log-normal)."""
+        """Expected events in the box (median)."""
         return float(np.exp(self.ln_b))
+
+    @property
+    def errors(self) -> tuple[float, float]:
+        """Total errors of `ln_b` downwards and upwards, both positive."""
+        down, up = np.hypot(np.hypot(self.statistical, self.families), self.window)
+        # At the end of the tables an error is nothing, which none is.
+        return max(float(down), STEP), max(float(up), STEP)
 
     @property
     def factors(self) -> tuple[float, float]:
         """What one standard deviation down or up multiplies the events by."""
-        down, up = (error + self.function_choice for error in self.statistical)
+        down, up = self.errors
         return float(np.exp(-down)), float(np.exp(up))
 
 
@@ -137,112 +126,124 @@ def extrapolate(energies: Sequence[float], e_ecal_max: float, options: Backgroun
     Raises
     ------
     BackgroundError
-        If there are fewer than `options.n_events_min` events, or no family converges.
+        If there are fewer than `options.n_events_min` events.
     """
+    edges = fit_edges(e_ecal_max, options)
+    return extrapolate_counts(np.histogram(energies, edges)[0], edges, options)
+
+
+def fit_edges(e_ecal_max: float, options: Background) -> Floats:
+    """Return the edges of the bins of the fit range [GeV]."""
     n_bins = max(1, round((options.sideband_c_max - e_ecal_max) / options.bin_width))
-    edges = np.linspace(e_ecal_max, options.sideband_c_max, n_bins + 1)
-    counts = np.histogram(energies, edges)[0]
+    return np.linspace(e_ecal_max, options.sideband_c_max, n_bins + 1)
+
+
+def extrapolate_counts(counts: Counts, edges: Floats, options: Background) -> Extrapolation:
+    """Extrapolate the events ``(n,)`` between `edges` ``(n + 1,)`` [GeV] below `edges[0]`.
+
+    Raises
+    ------
+    BackgroundError
+        If there are fewer than `options.n_events_min` events.
+    """
     n_events = int(counts.sum())
     if n_events < options.n_events_min:
         msg = f"{n_events} events in sideband C, at least {options.n_events_min} are needed"
         raise BackgroundError(msg)
-    fits = [fit for name in options.families if (fit := _fit(name, counts, edges)) is not None]
-    if not fits:
-        msg = f"no family describes the {n_events} events of sideband C; choose other families"
-        raise BackgroundError(msg)
-    best = min(fit.aicc for fit in fits)
-    used = [fit for fit in fits if fit.aicc - best <= AICC_WINDOW]
-    low, high = min(fit.ln_b for fit in used), max(fit.ln_b for fit in used)
+    profiles = [
+        profile_likelihood(name, counts, edges, float(edges[0])) for name in options.families
+    ]
+    prior = np.array([FAMILIES[name].weight for name in options.families])
+    if not prior.any():
+        prior = np.ones_like(prior)
+    log_likelihood = np.array([profile.log_likelihood for profile in profiles])
+    weights = prior * np.exp(np.minimum(log_likelihood - log_likelihood[prior > 0].max(), 0.0))
+    weights /= weights.sum()
+    roots = np.array([profile.roots for profile in profiles])
+    low, ln_b, high = quantiles(weights @ ndtr(roots / WIDENING), profiles[0].ln_b_grid)
+    statistical = np.sqrt(weights @ np.square([(p.down, p.up) for p in profiles]))
+    families = np.sqrt(np.maximum(np.square([ln_b - low, high - ln_b]) - statistical**2, 0.0))
+    statistical = np.minimum(statistical, [ln_b - low, high - ln_b])
     return Extrapolation(
-        ln_b=(low + high) / 2,
-        statistical=(
-            low - min(fit.ln_b - fit.down for fit in used),
-            max(fit.ln_b + fit.up for fit in used) - high,
+        ln_b=ln_b,
+        statistical=(float(statistical[0]), float(statistical[1])),
+        families=(float(families[0]), float(families[1])),
+        window=_window(counts, edges, options),
+        fits=tuple(
+            FamilyFit(
+                family=name,
+                ln_b=profile.ln_b,
+                down=profile.down,
+                up=profile.up,
+                shape=profile.shape,
+                aicc=_aicc(profile.log_likelihood, 2 + len(FAMILIES[name].axes), n_events),
+                at_limit=profile.at_limit,
+                weight=float(weight),
+            )
+            for name, profile, weight in zip(options.families, profiles, weights, strict=True)
         ),
-        function_choice=(high - low) / 2,
-        fits=tuple(fits),
-        used=tuple(fit.family for fit in used),
-        failed=tuple(name for name in options.families if name not in {f.family for f in fits}),
         n_events=n_events,
-        fit_range=(e_ecal_max, options.sideband_c_max),
+        fit_range=(float(edges[0]), float(edges[-1])),
     )
 
 
-def _log_integrals(family: Family, shape: Floats, edges: Floats) -> Floats:
-    """Return the logarithm of the integral over each bin."""
-    half = np.diff(edges)[:, None] / 2
-    energy = edges[:-1, None] + half * (1 + _NODE)
-    log_density = family.log_density(energy, shape)
-    top = log_density.max(axis=1, keepdims=True)
-    return np.asarray(top[:, 0] + np.log((half * _WEIGHT * np.exp(log_density - top)).sum(axis=1)))
+def published_recipe(extrapolation: Extrapolation) -> tuple[float, float]:
+    """Return ln b and its error as in the letters: best fit, and half of the spread of functions.
 
-
-def expected_counts(
-    family: str, ln_b: float, shape: Floats, edges: Floats, e_ecal_max: float
-) -> Floats:
-    """Return the events ``(n,)`` expected between `edges` ``(n + 1,)`` [GeV].
-
-    `ln_b` is the logarithm of the events from zero to `e_ecal_max` [GeV], `shape` the parameters
-    of the family.
+    The error of the best fit is added in quadrature. It covers too rarely: for comparison only.
     """
-    box = np.linspace(0.0, e_ecal_max, 9)
-    in_box = np.logaddexp.reduce(_log_integrals(FAMILIES[family], shape, box))
-    log_mean = ln_b + _log_integrals(FAMILIES[family], shape, edges) - in_box
-    return np.asarray(np.exp(np.clip(log_mean, -300.0, 300.0)))
+    best = min(extrapolation.fits, key=lambda fit: fit.aicc)
+    spread = np.ptp([fit.ln_b for fit in extrapolation.fits]) / 2
+    return best.ln_b, float(np.hypot(spread, (best.down + best.up) / 2))
 
 
-def _fit(name: str, counts: npt.NDArray[np.int64], edges: Floats) -> FamilyFit | None:
-    """Fit one family; None if it does not converge.
+def goodness(
+    counts: Counts, edges: Floats, family: str = DEFAULT_FAMILY, n_toys: int = 500, seed: int = 1
+) -> float:
+    """Return how often toys of the fitted family describe themselves worse than the data do.
 
-    A shape parameter that runs to its limit stays there and the others are fitted again: dropping
-    the family would drop the widest interval when it is needed most.
+    The measure is the Poisson deviance of the bins, with every toy fitted again.
     """
-    family = FAMILIES[name]
-    n, n_parameters = int(counts.sum()), 1 + len(family.start)
-    if n <= n_parameters + 1:
-        return None
-
-    def nll(parameters: Floats) -> float:  # without ln n!, which all families have in common
-        mean = expected_counts(name, parameters[0], parameters[1:], edges, edges[0])
-        return float((mean - counts * np.log(mean)).sum())
-
-    total = expected_counts(name, 0.0, np.array(family.start), edges, edges[0]).sum()
-    minuit = Minuit(nll, np.array([np.log(n / total), *family.start]))
-    minuit.errordef = Minuit.LIKELIHOOD
-    minuit.limits = [(-60.0, 20.0), *family.limits]
-    minuit.strategy = 2
-    minuit.migrad()
-    for i, (low, high) in enumerate(family.limits, start=1):
-        value, margin = minuit.values[i], 1e-2 * (high - low)
-        if value < low + margin or value > high - margin:
-            minuit.values[i] = low if value < low + margin else high
-            minuit.fixed[i] = True
-    if any(minuit.fixed):
-        minuit.migrad()
-    minuit.hesse()
-    if not minuit.valid or not minuit.accurate:
-        return None
-    down, up = _profile_errors(minuit)
-    correction = 2 * n_parameters * (n_parameters + 1) / (n - n_parameters - 1)
-    values = np.array(minuit.values)
-    return FamilyFit(
-        family=name,
-        ln_b=float(values[0]),
-        down=down,
-        up=up,
-        shape=tuple(map(float, values[1:])),
-        aicc=2 * float(minuit.fval) + 2 * n_parameters + correction,
-        at_limit=any(minuit.fixed),
-    )
+    table = tabulate(family, tuple(edges), float(edges[0]))
+    flat = table.log_probability.reshape(-1, counts.size)
+    best = np.exp(flat[np.argmax(flat @ counts)])
+    rng = np.random.default_rng(seed)
+    toys = rng.poisson(counts.sum() * best / best.sum(), (n_toys, counts.size))
+    deviance = [
+        2.0 * (xlogy(n, n).sum() - xlogy(n.sum(), n.sum()) - (flat @ n).max())
+        for n in (counts, *toys)
+    ]
+    return float((np.array(deviance[1:]) >= deviance[0] - 1e-9).mean())
 
 
-def _profile_errors(minuit: Minuit) -> tuple[float, float]:
-    """Return the errors of ln b from the profile likelihood, or from Hesse where that fails."""
-    hesse = float(minuit.errors[0])
-    try:
-        profile = minuit.minos(0).merrors[0]
-    except RuntimeError:  # the profile found a lower minimum
-        return hesse, hesse
-    down = -float(profile.lower) if profile.lower_valid else hesse
-    up = float(profile.upper) if profile.upper_valid else hesse
+def _window(counts: Counts, edges: Floats, options: Background) -> tuple[float, float]:
+    """Return by how much ln b moves with the fit range, beyond what statistics explain.
+
+    Of two fits, one to a part of the other's data, the difference varies by the difference of
+    their variances.
+    """
+    name = DEFAULT_FAMILY if DEFAULT_FAMILY in options.families else options.families[0]
+    e_ecal_max = float(edges[0])
+    whole = profile_likelihood(name, counts, edges, e_ecal_max)
+    down = up = 0.0
+    for cut_low, cut_high in WINDOWS:
+        inside = (edges[:-1] >= edges[0] + cut_low) & (edges[1:] <= edges[-1] - cut_high)
+        part = counts[inside]
+        if part.size < 3 or part.sum() < options.n_events_min:
+            continue
+        kept = edges[:-1][inside]
+        part_edges = np.append(kept, edges[1:][inside][-1])
+        fit = profile_likelihood(name, part, part_edges, e_ecal_max)
+        move = fit.ln_b - whole.ln_b
+        variance = ((fit.down + fit.up) ** 2 - (whole.down + whole.up) ** 2) / 4
+        excess = float(np.sqrt(max(move**2 - max(variance, 0.0), 0.0)))
+        if move > 0:
+            up = max(up, excess)
+        else:
+            down = max(down, excess)
     return down, up
+
+
+def _aicc(log_likelihood: float, n_parameters: int, n: int) -> float:
+    correction = 2 * n_parameters * (n_parameters + 1) / max(n - n_parameters - 1, 1)
+    return -2 * log_likelihood + 2 * n_parameters + correction

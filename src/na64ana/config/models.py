@@ -10,7 +10,13 @@ from na64ana.config.selection import Block, Selection
 
 #: Names of periods and groups end up in branch, channel and parameter names.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
-Family = Literal["exponential", "stretched_exponential", "power_law"]
+Family = Literal[
+    "exponential",
+    "exponential_polynomial",
+    "power_law",
+    "stretched_exponential",
+    "two_exponentials",
+]
 
 
 class RunRange(Block):

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from na64ana.background.extrapolation import Extrapolation, published_recipe
 from na64ana.config.reference import load_reference
 from na64ana.plotting.efficiency import plot_efficiency
 from na64ana.plotting.limit import plot_limit
@@ -184,6 +185,21 @@ def _plane_csv(planes: dict[str, Histogram]) -> str:
     return text.getvalue()
 
 
+def _extrapolation(fit: Extrapolation) -> dict[str, Any]:
+    """Return what an extrapolation of sideband C is made of."""
+    centre, error = published_recipe(fit)
+    return {
+        "ln_b": fit.ln_b,
+        "statistical": fit.statistical,
+        "families": fit.families,
+        "window": fit.window,
+        "n_events": fit.n_events,
+        "fit_range_GeV": fit.fit_range,
+        "fits": [asdict(one) for one in fit.fits],
+        "published_recipe": {"ln_b": centre, "error": error, "note": "covers too rarely"},
+    }
+
+
 def _manifest(result: LimitsResult, inputs: dict[str, Any], mass: float) -> dict[str, Any]:
     config = result.config.model_dump(mode="json")
     content: dict[str, Any] = {
@@ -220,6 +236,9 @@ def _manifest(result: LimitsResult, inputs: dict[str, Any], mass: float) -> dict
         run = result.events.run
         content["processor_sha256"] = result.events.selected.processor_sha256
         content["selection_lineage"] = result.events.selected.lineage
+        content["extrapolations"] = {
+            scope: _extrapolation(fit) for scope, fit in result.events.extrapolations.items()
+        }
         content["shower_templates_sha256"] = result.events.selected.templates
         content["efficiency"] = {
             name: {
