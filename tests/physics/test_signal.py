@@ -256,6 +256,46 @@ def test_beams_of_either_charge():
     assert ratio == pytest.approx(1, abs=0.01)
     with pytest.raises(ModelError, match="beam energy 500 GeV lies outside 5 to 200 GeV"):
         compute_track_lengths(500.0)
+    for compute in (compute_track_lengths, compute_profile):
+        with pytest.raises(ModelError, match="beam 'mu-' with"):
+            compute(100.0, beam="mu-")
+        with pytest.raises(ModelError, match="at least 50 points"):
+            compute(100.0, points=2)
+
+
+def test_other_names_and_numbers_are_refused():
+    with pytest.raises(ModelError, match="unknown beam 'e'; there are e-, e"):
+        Beamline(particle="e")
+    with pytest.raises(ModelError, match="beam energy nan GeV lies outside"):
+        Beamline(energy=float("nan"))
+    with pytest.raises(ModelError, match="unknown form factor 'Helm'"):
+        FormFactor("Helm")
+    with pytest.raises(ModelError, match="unknown channel 'brems'"):
+        Response().probabilities(np.array([60.0]), np.array([0.0, 50.0]), "brems")
+    with pytest.raises(ModelError, match="must rise"):
+        Response().probabilities(np.array([60.0]), np.array([50.0, 0.0]), "annihilation")
+    with pytest.raises(ModelError, match="the resonance is not described"):
+        compute_annihilation([0.25], Beamline(), DarkMatter(mass_ratio=0.5))
+    with pytest.raises(ModelError, match="leave the lepton's mass at that of the electron"):
+        compute_bremsstrahlung([0.1], Beamline(), Process(lepton_mass=MUON))
+    for x in (0.0, 1.0, float("nan")):
+        with pytest.raises(ModelError, match="between 0 and 1"):
+            differential_cross_section(Process(), np.array([x]), 0.1, 100.0)
+    with pytest.raises(ModelError, match="least energy fraction"):
+        total_cross_section(Process(), 0.1, 100.0, x_min=float("nan"))
+    for edges in ([90.0, 50.0], [50.0, 120.0], [50.0]):
+        with pytest.raises(ModelError, match="must rise from 5 to 100 GeV"):
+            compute_double_spectrum(0.1, np.array(edges), Beamline())
+
+
+def test_nuclei_are_those_of_the_dump():
+    """Iron makes what lead makes, by the ratio of Z^2 per radiation length, to 20 %."""
+    iron = make_target({"Fe": 1.0})
+    lead = make_target({"Pb": 1.0})
+    made = [compute_bremsstrahlung([0.01], Beamline(target=t)).above(50)[0] for t in (iron, lead)]
+    z2 = [t.components[0].element.z ** 2 * t.components[0].atoms_per_x0 for t in (iron, lead)]
+    assert made[0] / made[1] == pytest.approx(z2[0] / z2[1], rel=0.2)
+    assert Model(beamline=Beamline(target=iron)).lineage() != Model().lineage()
 
 
 def test_depths_add_up_to_the_track_lengths():

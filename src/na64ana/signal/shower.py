@@ -116,11 +116,9 @@ def compute_track_lengths(
     Raises
     ------
     ModelError
-        If the beam energy lies outside its range.
+        If the beam energy lies outside its range, the beam is unknown, or the points are too few.
     """
-    if beam not in {"e-", "e+"} or points < _LEAST_POINTS:
-        msg = f"beam {beam!r} with {points} points: e- or e+, and at least {_LEAST_POINTS} points"
-        raise ModelError(msg)
+    _check(beam, points)
     grid = _Grid.make(beam_energy, target, points)
     start = np.zeros(points)
     start[0] = 1.0
@@ -143,9 +141,7 @@ def compute_profile(
 
     Parameters and errors as in `compute_track_lengths`; two equal calls return the same object.
     """
-    if beam not in {"e-", "e+"} or points < _LEAST_POINTS:
-        msg = f"beam {beam!r} with {points} points: e- or e+, and at least {_LEAST_POINTS} points"
-        raise ModelError(msg)
+    _check(beam, points)
     return _profile(beam_energy, beam, target, points)
 
 
@@ -169,6 +165,12 @@ def _profile(beam_energy: float, beam: Beam, target: Target, points: int) -> Sho
     return ShowerProfile(
         beam, grid.energy, depth, *_by_charge(beam, primary, secondary), photons
     )  # fmt: skip
+
+
+def _check(beam: str, points: int) -> None:
+    if beam not in {"e-", "e+"} or points < _LEAST_POINTS:
+        msg = f"beam {beam!r} with {points} points: e- or e+, and at least {_LEAST_POINTS} points"
+        raise ModelError(msg)
 
 
 def _by_charge(beam: Beam, primary: Floats, secondary: Floats) -> tuple[Floats, Floats]:
