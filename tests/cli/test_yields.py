@@ -57,7 +57,8 @@ def test_yields_are_printed_and_written(run):
 def test_other_models(run):
     code, out, err = run("yields", "--mediator", "S", "--mass", "10 MeV")
     assert code == 0, err
-    assert "computed for vectors, not for S" in out
+    assert "10 MeV: annihilation is computed for vectors, not for S" in out
+    assert "published, and used by limits: 10%" in " ".join(out.split())
     code, out, err = run(
         "yields", "--beam", "e+", "--beam-energy", "70 GeV", "--e-ecal-max", "35 GeV",
         "--dark-matter", "scalar", "--alpha-d", "0.5", "--mass-ratio", "0.25", "--mass", "200 MeV",
@@ -75,7 +76,8 @@ def test_other_models(run):
         (("--mass-ratio", "0"), "must be positive"),
         (("--beam-energy", "300 GeV"), "beam energy 300 GeV lies outside 20 to 200 GeV"),
         (("--beam-energy", "8 GeV"), "lies outside"),
-        (("--e-ecal-max", "96 GeV"), "must lie above 0 and not above 95 GeV"),
+        (("--e-ecal-max", "96 GeV"), "must lie above 1.5 and not above 95 GeV"),
+        (("--e-ecal-max", "1 GeV"), "must lie above 1.5 and not above 95 GeV"),
     ],
 )
 def test_mistakes_are_one_line(run, arguments, said):

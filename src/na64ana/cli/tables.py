@@ -11,6 +11,8 @@ from rich.table import Table
 from na64ana.config.observables import OBSERVABLES
 from na64ana.config.reference import load_reference
 from na64ana.processing.run import ProcessedRun
+from na64ana.signal.response import CHANNELS
+from na64ana.signal.uncertainty import PUBLISHED
 from na64ana.tally.calibration import Calibration
 from na64ana.tally.cut_flow import CutFlow, count, percent
 from na64ana.tally.efficiency import Efficiency
@@ -82,18 +84,22 @@ def print_yields(found: Yields, console: Console) -> None:
         table.add_column(text, justify="right")
     table.add_column("error of\nbremsstr.", justify="right")
     for i, mass in enumerate(found.masses):
-        pairs = ((found.made[c][i], found.in_box[c][i]) for c in ("bremsstrahlung", "annihilation"))
+        pairs = ((found.made[c][i], found.in_box[c][i]) for c in CHANNELS)
         numbers = [f"{value:.3e}" if value else "closed" for pair in pairs for value in pair]
         table.add_row(f"{1e3 * mass:.4g}", *numbers, percent(float(found.errors.total[i])))
     console.print(table)
     if dark.mass_ratio >= 0.5:
         console.print("  m_chi is too heavy for A' -> chi chi: the A' decays visibly", style="dim")
-    reasons = {}
+    closed: dict[str, list[str]] = {}
     for i, mass in enumerate(found.masses):
         if found.closed(i):
-            reasons[found.closed(i)] = f"{1e3 * mass:.4g} MeV"
-    for reason, mass in reasons.items():
-        console.print(f"  {mass}: {reason}", style="dim")
+            closed.setdefault(found.closed(i), []).append(f"{1e3 * mass:.4g}")
+    for reason, masses in closed.items():
+        console.print(f"  {', '.join(masses)} MeV: {reason}", style="dim")
+    text = (
+        f"  the error has its sources in yields.csv; published, and used by limits: {PUBLISHED:.0%}"
+    )
+    console.print(text, style="dim")
 
 
 def _table(title: str) -> Table:

@@ -100,7 +100,7 @@ def at_angle(x, y, w, mass, energy, emission, t_nodes):  # type: ignore[no-untyp
         return 0.0
     span = np.log(high / low) / 2
 
-    # (1 - x) s - U = drop t-dependent, is small and is kept apart from U.
+    # excess = (1 - x) s0 - U is small beside U, and is kept apart from it.
     forward = kz - x * p if kz <= 0 else (x * x * l2 - m2 - kt2) / (kz + x * p)
     delta = (along * forward - kt2) / v2
     total = 0.0

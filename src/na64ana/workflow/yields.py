@@ -20,7 +20,7 @@ from na64ana.plotting.yields import plot_spectra, plot_yields
 from na64ana.signal.bremsstrahlung import Process
 from na64ana.signal.response import CHANNELS, Channel, Response
 from na64ana.signal.table import TABLE_RANGE, Model, YieldTable, load_or_compute
-from na64ana.signal.uncertainty import YieldErrors, compute_errors
+from na64ana.signal.uncertainty import EDGE, YieldErrors, compute_errors
 from na64ana.signal.widths import DarkMatter
 from na64ana.signal.yields import Beamline
 from na64ana.workflow.events import cache_folder
@@ -175,9 +175,9 @@ def make_yields(model: Model, masses: Sequence[float], e_ecal_max: float) -> Yie
     table = _load(model)
     chosen = np.array(sorted(set(masses)) or USUAL_MASSES)
     edges, beam = table.bremsstrahlung.edges, model.beamline.energy
-    if not 0 < e_ecal_max <= beam - edges[0]:
+    if not EDGE < e_ecal_max <= beam - edges[0]:
         msg = (
-            f"E_ECAL below {e_ecal_max:g} GeV: the edge must lie above 0 and not above "
+            f"E_ECAL below {e_ecal_max:g} GeV: the edge must lie above {EDGE:g} and not above "
             f"{beam - edges[0]:g} GeV"
         )
         raise ModelError(msg)
