@@ -60,6 +60,7 @@ def _two_exponentials(e: Floats, s: Floats, p: Sequence[Floats]) -> Floats:
     return np.logaddexp(steep, flat)
 
 
+#: Weights and the ranges of the axes are choices, by coverage (docs/decisions/0005-background.md).
 FAMILIES = {
     "exponential": Family(lambda e, s, _: s * e, (), 0.0),  # the others contain it
     # exponential of a polynomial; its parameter is curvature per slope at PIVOT, bounded so that

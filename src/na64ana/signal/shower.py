@@ -33,10 +33,10 @@ BEAM_RANGE = (5.0, 200.0)
 #: Energy that an electron loses by ionisation in a radiation length of lead [GeV] (Review of
 #: Particle Physics, PRD 110 (2024) 030001: critical energy of lead, 7.4 MeV, and its rise).
 IONISATION = 0.009
-#: Grid points without and with depth; steps in depth [X0] and how far. Shares of 1/X0 below the
-#: last number are those of elements whose screening does not matter.
+#: Grid points without and with depth, and the fewest; steps in depth [X0], and how far.
 _POINTS, _POINTS_DEPTH, _LEAST_POINTS = 300, 200, 50
 DEPTH_STEP, DEPTH_MAX = 0.25, 30.0
+#: Elements with a smaller share of 1/X0 than this shower like the others.
 _SHARE_MIN = 0.02
 #: Quadrature nodes in each cell of the grid.
 _NODES = 4
