@@ -216,7 +216,7 @@ def test_a_part_of_a_group_gets_its_part(config):
 
 def test_extrapolated_rows_are_divided_by_sideband_events():
     fit = Extrapolation(
-        np.log(0.4), (0.3, 0.6), (0.4, 0.8), (0.0, 0.0), (), 40, (50.0, 86.0)
+        np.log(0.4), (0.3, 0.6), (0.4, 0.8), (0.0, 0.0), (), 40, (50.0, 86.0), 50.0
     )  # fmt: skip
     rows = extrapolated_rows({"I": 10, "II": 30}, "I-II", fit)
     assert [row.events for row in rows] == pytest.approx([0.1, 0.3])

@@ -11,16 +11,29 @@ weights: a prior weight times the largest likelihood. The median is the estimate
 one standard deviation are its errors. The averaged distributions are those of the profile
 likelihoods widened by `WIDENING`, and the weights carry no penalty for parameters: both were
 chosen by coverage on pseudo-experiments (validation/background.py).
+
+A control sample of upstream interactions, tagged or simulated, narrows the shapes: its likelihood
+multiplies that of the sideband, with the same shape parameters and a scale of its own.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, xlogy
 
-from na64ana.background.families import FAMILIES, STEP, profile_likelihood, quantiles, tabulate
+from na64ana.background.families import (
+    FAMILIES,
+    STEP,
+    Control,
+    Profile,
+    log_shares,
+    profile_likelihood,
+    quantiles,
+    tabulate,
+)
+from na64ana.background.unbinned import fit_unbinned
 from na64ana.config.models import Background
 from na64ana.errors import BackgroundError
 
@@ -29,7 +42,7 @@ Counts = npt.NDArray[np.int64]
 
 #: By how much the confidence distributions are wider than the profile likelihoods.
 WIDENING = 1.4
-#: The family that tests shifts of the fit range, and whose fit the toys of `goodness` follow.
+#: The family that tests shifts of the fit range.
 DEFAULT_FAMILY = "stretched_exponential"
 #: What the fit range loses at its lower and upper edge [GeV] to test it.
 WINDOWS = ((4.0, 0.0), (0.0, 4.0))
@@ -53,6 +66,10 @@ class FamilyFit:
         Whether a shape parameter is at its limit.
     weight : float
         Weight in the average.
+    converged : bool
+        Whether the unbinned fit did; if not, the numbers are those of the binned one.
+    profile : Profile
+        The likelihood, for bands.
     """
 
     family: str
@@ -63,6 +80,8 @@ class FamilyFit:
     aicc: float
     at_limit: bool
     weight: float
+    converged: bool
+    profile: Profile = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -82,6 +101,10 @@ class Extrapolation:
         Events in the fit range.
     fit_range : tuple of float
         E_ECAL from and to [GeV]; the box lies below.
+    e_ecal_max : float
+        Upper edge of the box [GeV].
+    n_control : int
+        Events of a control sample that the shapes were fitted to as well; 0 without one.
     """
 
     ln_b: float
@@ -91,6 +114,28 @@ class Extrapolation:
     fits: tuple[FamilyFit, ...]
     n_events: int
     fit_range: tuple[float, float]
+    e_ecal_max: float
+    n_control: int = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader has to know of the fits, a sentence each."""
+        limits = [
+            f"{fit.family}: a shape parameter is at the end of its range, where the errors stop"
+            for fit in self.fits
+            if fit.at_limit
+        ]
+        failed = [
+            f"{fit.family}: the unbinned fit did not converge, the binned one stands in"
+            for fit in self.fits
+            if not fit.converged
+        ]
+        return (*limits, *failed)
+
+    @property
+    def best(self) -> FamilyFit:
+        """The family with the smallest AICc."""
+        return min(self.fits, key=lambda fit: fit.aicc)
 
     @property
     def events(self) -> float:
@@ -111,7 +156,12 @@ class Extrapolation:
         return float(np.exp(-down)), float(np.exp(up))
 
 
-def extrapolate(energies: Sequence[float], e_ecal_max: float, options: Background) -> Extrapolation:
+def extrapolate(
+    energies: Sequence[float],
+    e_ecal_max: float,
+    options: Background,
+    control: Control | None = None,
+) -> Extrapolation:
     """Extrapolate the energies of sideband C into the box.
 
     Parameters
@@ -119,41 +169,106 @@ def extrapolate(energies: Sequence[float], e_ecal_max: float, options: Backgroun
     energies : sequence of float
         E_ECAL [GeV] of the events of sideband C; those outside the fit range are left out.
     e_ecal_max : float
-        Upper edge of the box, which is the lower edge of the fit range [GeV].
+        Upper edge of the box [GeV].
     options : Background
-        Upper edge of the fit range, bin width, families.
+        Fit range, kind of likelihood, bin width, families.
+    control : Control or None
+        A sample with the same shapes, for binned likelihoods.
 
     Raises
     ------
     BackgroundError
-        If there are fewer than `options.n_events_min` events.
+        If there are fewer than `options.n_events_min` events, the fit range begins in the box, or a
+        control sample is given to unbinned likelihoods.
     """
     edges = fit_edges(e_ecal_max, options)
-    return extrapolate_counts(np.histogram(energies, edges)[0], edges, options)
+    counts = np.histogram(energies, edges)[0]
+    if options.likelihood == "binned":
+        return extrapolate_counts(counts, edges, options, e_ecal_max, control)
+    if control is not None:
+        msg = "a control sample needs binned likelihoods; set background.likelihood: binned"
+        raise BackgroundError(msg)
+    _check_number(counts, options)
+    ends = (float(edges[0]), float(edges[-1]))
+    inside = np.array([e for e in energies if ends[0] <= e <= ends[1]])
+    fits = []
+    for name in options.families:
+        binned = profile_likelihood(name, counts, edges, e_ecal_max)
+        found = fit_unbinned(name, inside, ends, e_ecal_max, binned)
+        fits.append((binned if found is None else found, found is not None))
+    return _average(fits, counts, edges, options, e_ecal_max, 0)
 
 
 def fit_edges(e_ecal_max: float, options: Background) -> Floats:
-    """Return the edges of the bins of the fit range [GeV]."""
-    n_bins = max(1, round((options.sideband_c_max - e_ecal_max) / options.bin_width))
-    return np.linspace(e_ecal_max, options.sideband_c_max, n_bins + 1)
+    """Return the edges of the bins of the fit range [GeV].
+
+    Raises
+    ------
+    BackgroundError
+        If the fit range begins inside the box below `e_ecal_max`, or does not reach beyond it.
+    """
+    low = e_ecal_max if options.sideband_c_min is None else options.sideband_c_min
+    high = options.sideband_c_max
+    if low < e_ecal_max:
+        msg = (
+            f"the fit range begins at {low:g} GeV, inside the signal box, which ends at "
+            f"{e_ecal_max:g} GeV; raise background.sideband_c_min, or leave it out"
+        )
+        raise BackgroundError(msg)
+    if high - low < 3 * options.bin_width:
+        msg = (
+            f"the fit range from {low:g} to {high:g} GeV has fewer than three bins of "
+            f"{options.bin_width:g} GeV; widen background.sideband_c_min to sideband_c_max"
+        )
+        raise BackgroundError(msg)
+    return np.linspace(low, high, round((high - low) / options.bin_width) + 1)
 
 
-def extrapolate_counts(counts: Counts, edges: Floats, options: Background) -> Extrapolation:
-    """Extrapolate the events ``(n,)`` between `edges` ``(n + 1,)`` [GeV] below `edges[0]`.
+def extrapolate_counts(
+    counts: Counts,
+    edges: Floats,
+    options: Background,
+    e_ecal_max: float | None = None,
+    control: Control | None = None,
+) -> Extrapolation:
+    """Extrapolate the events ``(n,)`` between `edges` ``(n + 1,)`` [GeV] by binned likelihoods.
+
+    The box ends at `e_ecal_max` [GeV], by default where the bins begin.
 
     Raises
     ------
     BackgroundError
         If there are fewer than `options.n_events_min` events.
     """
+    _check_number(counts, options)
+    edge = float(edges[0]) if e_ecal_max is None else e_ecal_max
+    fits = [
+        (profile_likelihood(name, counts, edges, edge, control), True) for name in options.families
+    ]
+    n_control = 0 if control is None else int(control.counts.sum())
+    return _average(fits, counts, edges, options, edge, n_control, control)
+
+
+def _check_number(counts: Counts, options: Background) -> None:
     n_events = int(counts.sum())
     if n_events < options.n_events_min:
         msg = f"{n_events} events in sideband C, at least {options.n_events_min} are needed"
         raise BackgroundError(msg)
-    profiles = [
-        profile_likelihood(name, counts, edges, float(edges[0])) for name in options.families
-    ]
-    prior = np.array([FAMILIES[name].weight for name in options.families])
+
+
+def _average(
+    fits: Sequence[tuple[Profile, bool]],
+    counts: Counts,
+    edges: Floats,
+    options: Background,
+    e_ecal_max: float,
+    n_control: int,
+    control: Control | None = None,
+) -> Extrapolation:
+    """Average the confidence distributions of the families, by their likelihoods."""
+    profiles, names = [profile for profile, _ in fits], options.families
+    n_events = int(counts.sum())
+    prior = np.array([FAMILIES[name].weight for name in names])
     if not prior.any():
         prior = np.ones_like(prior)
     log_likelihood = np.array([profile.log_likelihood for profile in profiles])
@@ -168,7 +283,7 @@ def extrapolate_counts(counts: Counts, edges: Floats, options: Background) -> Ex
         ln_b=ln_b,
         statistical=(float(statistical[0]), float(statistical[1])),
         families=(float(families[0]), float(families[1])),
-        window=_window(counts, edges, options),
+        window=_window(counts, edges, options, e_ecal_max, control),
         fits=tuple(
             FamilyFit(
                 family=name,
@@ -179,12 +294,40 @@ def extrapolate_counts(counts: Counts, edges: Floats, options: Background) -> Ex
                 aicc=_aicc(profile.log_likelihood, 2 + len(FAMILIES[name].axes), n_events),
                 at_limit=profile.at_limit,
                 weight=float(weight),
+                converged=converged,
+                profile=profile,
             )
-            for name, profile, weight in zip(options.families, profiles, weights, strict=True)
+            for name, (profile, converged), weight in zip(names, fits, weights, strict=True)
         ),
         n_events=n_events,
         fit_range=(float(edges[0]), float(edges[-1])),
+        e_ecal_max=e_ecal_max,
+        n_control=n_control,
     )
+
+
+def compute_band(extrapolation: Extrapolation, edges: Floats) -> Floats:
+    """Return low, median and high ``(3, n)`` of the events expected between `edges` ``(n + 1,)``.
+
+    The average that gives ln b, for every bin [GeV]: each family has in a bin what its best shape
+    for each ln b says.
+    """
+    values, masses = [], []
+    for fit in extrapolation.fits:
+        if not fit.weight:
+            continue
+        profile = fit.profile
+        cumulative = ndtr(profile.roots / WIDENING)
+        shares = log_shares(fit.family, profile.shapes, edges, extrapolation.e_ecal_max)
+        values.append(profile.ln_b_grid[:, None] + shares)
+        masses.append(fit.weight * np.maximum(np.gradient(cumulative), 0.0))
+    value, mass = np.concatenate(values), np.concatenate(masses)
+    band = []
+    for column in value.T:
+        order = np.argsort(column)
+        cumulative = np.cumsum(mass[order]) / mass.sum()
+        band.append(quantiles(cumulative, column[order]))
+    return np.exp(np.array(band).T)
 
 
 def published_recipe(extrapolation: Extrapolation) -> tuple[float, float]:
@@ -192,7 +335,7 @@ def published_recipe(extrapolation: Extrapolation) -> tuple[float, float]:
 
     The error of the best fit is added in quadrature. It covers too rarely: for comparison only.
     """
-    best = min(extrapolation.fits, key=lambda fit: fit.aicc)
+    best = extrapolation.best
     spread = np.ptp([fit.ln_b for fit in extrapolation.fits]) / 2
     return best.ln_b, float(np.hypot(spread, (best.down + best.up) / 2))
 
@@ -216,15 +359,20 @@ def goodness(
     return float((np.array(deviance[1:]) >= deviance[0] - 1e-9).mean())
 
 
-def _window(counts: Counts, edges: Floats, options: Background) -> tuple[float, float]:
+def _window(
+    counts: Counts,
+    edges: Floats,
+    options: Background,
+    e_ecal_max: float,
+    control: Control | None,
+) -> tuple[float, float]:
     """Return by how much ln b moves with the fit range, beyond what statistics explain.
 
     Of two fits, one to a part of the other's data, the difference varies by the difference of
     their variances.
     """
     name = DEFAULT_FAMILY if DEFAULT_FAMILY in options.families else options.families[0]
-    e_ecal_max = float(edges[0])
-    whole = profile_likelihood(name, counts, edges, e_ecal_max)
+    whole = profile_likelihood(name, counts, edges, e_ecal_max, control)
     down = up = 0.0
     for cut_low, cut_high in WINDOWS:
         inside = (edges[:-1] >= edges[0] + cut_low) & (edges[1:] <= edges[-1] - cut_high)
@@ -233,7 +381,7 @@ def _window(counts: Counts, edges: Floats, options: Background) -> tuple[float, 
             continue
         kept = edges[:-1][inside]
         part_edges = np.append(kept, edges[1:][inside][-1])
-        fit = profile_likelihood(name, part, part_edges, e_ecal_max)
+        fit = profile_likelihood(name, part, part_edges, e_ecal_max, control)
         move = fit.ln_b - whole.ln_b
         variance = ((fit.down + fit.up) ** 2 - (whole.down + whole.up) ** 2) / 4
         excess = float(np.sqrt(max(move**2 - max(variance, 0.0), 0.0)))

@@ -2,7 +2,7 @@
 
 The likelihoods are tabulated on grids of the shape parameters, once for each fit range, so that a
 fit is a product of matrices: it cannot fail to converge, follows likelihoods with two maxima, and
-takes milliseconds. iminuit finds the same (tests/unit/test_background.py).
+takes milliseconds. iminuit finds the same (`na64ana.background.unbinned`, and the tests).
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +26,9 @@ TOP = 86.0
 #: Step and number of the tabulated logarithms of events in the box per event in the fit range.
 STEP = 0.1
 _N_RATIOS = 304
-_SCALES = np.geomspace(5e-4, 12.0, 120)
+#: Smallest and largest scale of the slope [1/GeV].
+SCALE_RANGE = (5e-4, 12.0)
+_SCALES = np.geomspace(*SCALE_RANGE, 120)
 _NODE, _WEIGHT = np.polynomial.legendre.leggauss(8)
 _ONE_SIGMA = float(ndtr(1.0))
 
@@ -96,6 +98,27 @@ class Profile:
     log_likelihood: float
     roots: Floats
     ln_b_grid: Floats
+    #: Scale and shape parameters (n, 1 + k) that are best for each value on the grid.
+    shapes: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Control:
+    """A control sample of upstream interactions, tagged or simulated.
+
+    Its shape parameters are those of sideband C, its scale is its own: what another detector
+    response or another material makes of the slope is free.
+
+    Attributes
+    ----------
+    counts : array (n,)
+        Events by energy in the ECAL.
+    edges : array (n + 1,)
+        Of the bins [GeV]; those inside the signal box may be there, as the sample is another one.
+    """
+
+    counts: Counts
+    edges: Floats
 
 
 @dataclass(frozen=True)
@@ -127,11 +150,25 @@ def _log_integrals(family: Family, scale: Floats, shape: Sequence[Floats], edges
     return np.asarray(top[..., 0] + np.log(integral))
 
 
+def log_integral(
+    family: Family, scale: Floats, shape: Sequence[Floats], limits: tuple[float, float]
+) -> float:
+    """Return the logarithm of the integral [GeV] between two energies for one set of parameters."""
+    n_bins = max(1, round((limits[1] - limits[0]) / 2))
+    edges = np.linspace(*limits, n_bins + 1)
+    return float(np.logaddexp.reduce(_log_integrals(family, scale, shape, edges), axis=-1)[0])
+
+
+def box_edges(e_ecal_max: float) -> Floats:
+    """Return edges [GeV] of the bins in which the box is integrated, from zero up."""
+    return np.linspace(0.0, e_ecal_max, max(2, round(e_ecal_max / 2) + 1))
+
+
 @lru_cache(maxsize=64)
 def tabulate(name: str, edges: tuple[float, ...], e_ecal_max: float) -> Table:
     """Tabulate a family for bins of the fit range and the upper edge of the box [GeV]."""
     family, side = FAMILIES[name], np.array(edges)
-    box = np.linspace(0.0, e_ecal_max, max(2, round(e_ecal_max / 2) + 1))
+    box = box_edges(e_ecal_max)
     flattest = np.log(e_ecal_max / (side[-1] - side[0]))
     log_ratio = flattest - 0.03 - STEP * np.arange(_N_RATIOS)[::-1]
     grid = [p.ravel() for p in np.meshgrid(*family.axes, indexing="ij")]
@@ -168,12 +205,40 @@ def _log_ratio(
     return np.asarray(in_box - in_side)
 
 
-def profile_likelihood(name: str, counts: Counts, edges: Floats, e_ecal_max: float) -> Profile:
-    """Fit one family to the events between `edges` [GeV], for the box below `e_ecal_max`."""
+@lru_cache(maxsize=16)
+def _tabulate_control(name: str, edges: tuple[float, ...]) -> Floats:
+    """Return log probabilities (bins, grid of shapes..., scales) of the bins of a control sample."""
+    family, side = FAMILIES[name], np.array(edges)
+    grid = [p.ravel() for p in np.meshgrid(*family.axes, indexing="ij")]
+    columns = []
+    for i in range(grid[0].size if grid else 1):
+        log_bins = _log_integrals(family, _SCALES, [p[i : i + 1] for p in grid], side)
+        columns.append(log_bins - np.logaddexp.reduce(log_bins, axis=-1, keepdims=True))
+    shape_of_grid = tuple(axis.size for axis in family.axes)
+    table = np.stack(columns).reshape(*shape_of_grid, _SCALES.size, side.size - 1)
+    return np.ascontiguousarray(np.moveaxis(table, -1, 0))
+
+
+def control_likelihood(name: str, control: Control) -> Floats:
+    """Return the log likelihood of a control sample on the grid of shapes, its scale profiled."""
+    table = _tabulate_control(name, tuple(control.edges))
+    return _peak(np.tensordot(control.counts.astype(float), table, axes=1))
+
+
+def profile_likelihood(
+    name: str, counts: Counts, edges: Floats, e_ecal_max: float, control: Control | None = None
+) -> Profile:
+    """Fit one family to the events between `edges` [GeV], for the box below `e_ecal_max`.
+
+    With a control sample the shape parameters are fitted to both.
+    """
     table, n = tabulate(name, tuple(edges), e_ecal_max), float(counts.sum())
     likelihood = table.log_probability @ counts.astype(float)
+    if control is not None:
+        likelihood += control_likelihood(name, control)
     position = np.unravel_index(np.argmax(likelihood), likelihood.shape)[1:]
     axes = FAMILIES[name].axes
+    shapes = _best_shapes(axes, table, likelihood.reshape(_N_RATIOS, -1).argmax(axis=1))
     cell = int(np.argmax(likelihood)) % (likelihood.size // _N_RATIOS)
     for _ in axes:
         likelihood = _peak(likelihood)
@@ -201,7 +266,15 @@ def profile_likelihood(name: str, counts: Counts, edges: Floats, e_ecal_max: flo
         log_likelihood=top + float(xlogy(n, n)) - n,
         roots=roots,
         ln_b_grid=table.log_ratio + np.log(n),
+        shapes=shapes,
     )
+
+
+def _best_shapes(axes: Sequence[Floats], table: Table, cells: npt.NDArray[np.intp]) -> Floats:
+    """Return scale and shape parameters ``(n_ratios, 1 + k)`` of one cell per ratio."""
+    scale = table.scale.reshape(_N_RATIOS, -1)[np.arange(_N_RATIOS), cells]
+    places = np.unravel_index(cells, [axis.size for axis in axes]) if axes else ()
+    return np.stack([scale, *(axis[i] for axis, i in zip(axes, places, strict=True))], axis=1)
 
 
 def _peak(values: Floats) -> Floats:
@@ -239,9 +312,16 @@ def expected_counts(
     `ln_b` is the logarithm of the events from zero to `e_ecal_max` [GeV], `shape` the scale and
     the parameters of the family, as in `FamilyFit`.
     """
-    parameters = [np.array([value]) for value in shape]
-    box = np.linspace(0.0, e_ecal_max, max(2, round(e_ecal_max / 2) + 1))
+    return np.exp(ln_b + log_shares(family, np.array([shape]), edges, e_ecal_max)[0])
+
+
+def log_shares(family: str, shapes: Floats, edges: Floats, e_ecal_max: float) -> Floats:
+    """Return the logarithm of events between `edges` per event in the box ``(m, n)``.
+
+    For scales and shape parameters ``(m, 1 + k)``, and `n` bins [GeV].
+    """
+    scale, *shape = shapes.T
     in_bins, in_box = (
-        _log_integrals(FAMILIES[family], parameters[0], parameters[1:], e)[0] for e in (edges, box)
+        _log_integrals(FAMILIES[family], scale, shape, e) for e in (edges, box_edges(e_ecal_max))
     )
-    return np.asarray(np.exp(ln_b + in_bins - np.logaddexp.reduce(in_box)))
+    return np.asarray(in_bins - np.logaddexp.reduce(in_box, axis=-1, keepdims=True))

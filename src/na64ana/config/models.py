@@ -66,9 +66,15 @@ class Period(Block):
 
 
 class Background(Block):
-    """How sideband C is extrapolated into the signal box; energies in GeV."""
+    """How the background in the signal box is estimated; energies in GeV.
 
+    Sideband C is fitted from `sideband_c_min`, by default the edge of the box, to `sideband_c_max`.
+    """
+
+    sideband_c_min: Energy | None = None
     sideband_c_max: Energy
+    likelihood: Literal["binned", "unbinned"] = "binned"
+    fit: Literal["group", "period"] = "group"
     bin_width: Annotated[Energy, Field(ge=0.1)]
     families: tuple[Family, ...] = Field(min_length=1)
     n_events_min: int = Field(ge=3)

@@ -21,7 +21,9 @@ class Block(BaseModel):
         known = type(self).model_fields
         for name in [name for name in known if name.endswith("_min")]:
             upper = name.removesuffix("_min") + "_max"
-            if upper in known and not getattr(self, name) < getattr(self, upper):
+            if upper not in known or getattr(self, name) is None:
+                continue
+            if not getattr(self, name) < getattr(self, upper):
                 msg = f"{name} is not below {upper}"
                 raise ValueError(msg)
         return self
