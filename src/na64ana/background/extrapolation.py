@@ -327,7 +327,7 @@ def compute_band(extrapolation: Extrapolation, edges: Floats) -> Floats:
         order = np.argsort(column)
         cumulative = np.cumsum(mass[order]) / mass.sum()
         band.append(quantiles(cumulative, column[order]))
-    return np.exp(np.array(band).T)
+    return np.asarray(np.exp(np.array(band).T))
 
 
 def published_recipe(extrapolation: Extrapolation) -> tuple[float, float]:

@@ -207,7 +207,7 @@ def _log_ratio(
 
 @lru_cache(maxsize=16)
 def _tabulate_control(name: str, edges: tuple[float, ...]) -> Floats:
-    """Return log probabilities (bins, grid of shapes..., scales) of the bins of a control sample."""
+    """Return log probabilities (bins, grid of shapes..., scales) of a control sample."""
     family, side = FAMILIES[name], np.array(edges)
     grid = [p.ravel() for p in np.meshgrid(*family.axes, indexing="ij")]
     columns = []
@@ -312,7 +312,7 @@ def expected_counts(
     `ln_b` is the logarithm of the events from zero to `e_ecal_max` [GeV], `shape` the scale and
     the parameters of the family, as in `FamilyFit`.
     """
-    return np.exp(ln_b + log_shares(family, np.array([shape]), edges, e_ecal_max)[0])
+    return np.asarray(np.exp(ln_b + log_shares(family, np.array([shape]), edges, e_ecal_max)[0]))
 
 
 def log_shares(family: str, shapes: Floats, edges: Floats, e_ecal_max: float) -> Floats:
