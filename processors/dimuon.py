@@ -7,6 +7,7 @@ from na64ana.cuts.selection import (
     apply_cuts,
     columns_of,
     make_dimuon_cuts,
+    make_muon_cuts,
 )
 from na64ana.cuts.template import sum_showers
 from na64ana.io.chunk import IDENTITY, Chunk
@@ -14,6 +15,7 @@ from na64ana.io.format import ECAL_SHAPE
 from na64ana.processing.base import SelectionProcessor
 from na64ana.tally.calibration import SHOWERS, make_showers
 from na64ana.tally.fill import count_cuts, count_shape, fill_n_minus_1, fill_spectra
+from na64ana.tally.muons import count_muons
 from na64ana.tally.tally import Tally, make_axis, make_plane
 
 #: Spectra of the selected pairs.
@@ -31,7 +33,8 @@ class Processor(SelectionProcessor):
     def columns(self, period: str) -> tuple[str, ...]:
         """Return the branches that `process` reads."""
         context = self.context(period)
-        cuts, spectra = columns_of(self.cuts(period), context), needed_columns(NAMES, context)
+        chosen = (*self.cuts(period), *make_muon_cuts(self.config, period))
+        cuts, spectra = columns_of(chosen, context), needed_columns(NAMES, context)
         return tuple(dict.fromkeys([*IDENTITY, *cuts, *spectra]))
 
     def process(self, events: Chunk) -> dict[str, Tally]:
@@ -44,6 +47,8 @@ class Processor(SelectionProcessor):
         tally.histograms = count_cuts(passed, classes, without=())
         tally.histograms |= fill_n_minus_1(passed, observables, classes)
 
+        muons, thresholds = make_muon_cuts(self.config, period), self.config.selection_of(period)
+        tally.histograms |= count_muons(muons, thresholds, observables)
         tally.histograms["shape"] = count_shape(passed)
         pairs = passed.near[passed.only == len(passed.cuts)]
         spectra = fill_spectra(PAIR_AXES, observables, pairs)

@@ -6,12 +6,19 @@ from na64ana.cuts.selection import BOX_CUTS, apply_cuts, columns_of
 from na64ana.cuts.selection import make_cuts as shipped_cuts
 from na64ana.io.chunk import IDENTITY, Chunk
 from na64ana.processing.base import SelectionProcessor
-from na64ana.tally.fill import count_cuts, count_regions, fill_n_minus_1, list_survivors
+from na64ana.tally.fill import (
+    count_cuts,
+    count_regions,
+    count_starts,
+    fill_n_minus_1,
+    list_survivors,
+)
 from na64ana.tally.regions import signal_box
 from na64ana.tally.tally import Tally, make_plane
 
-#: The axes of the plane, which the processor reads whatever the cuts are.
+#: The axes of the plane, and the HCAL along the beam: read whatever the cuts are.
 AXES = ("e_ecal", "e_hcal")
+MODULES = ("e_hcal_0", "e_hcal_1", "e_hcal_2")
 
 
 class Processor(SelectionProcessor):
@@ -25,7 +32,7 @@ class Processor(SelectionProcessor):
         """Return the branches that `process` reads."""
         context = self.context(period)
         cuts = columns_of(self.cuts(period), context)
-        return tuple(dict.fromkeys([*IDENTITY, *cuts, *needed_columns(AXES, context)]))
+        return tuple(dict.fromkeys([*IDENTITY, *cuts, *needed_columns((*AXES, *MODULES), context)]))
 
     def process(self, events: Chunk) -> dict[str, Tally]:
         """Return the tally of one chunk of events, by period."""
@@ -51,6 +58,8 @@ class Processor(SelectionProcessor):
         if self.blinded:
             del regions["signal_box"]
         tally.histograms["regions"] = count_regions(regions)
+        active = selected[regions["sideband_a"]]
+        tally.histograms |= count_starts(observables, active, classes, box.e_hcal_max)
         quiet = {name: selected[mask] for name, mask in regions.items() if name in box.QUIET}
         names = (name for cut in passed.cuts for name in cut.observables)
         tally.survivors = list_survivors(quiet, observables, classes, (*AXES, *names))

@@ -10,6 +10,12 @@ ALPHA = 1.0 / 137.035999
 M_E = 0.51099895e-3
 #: Masses of muon and tau [GeV].
 M_MU, M_TAU = 0.1056583755, 1.77693
+#: Masses of the charged pion, the neutral pion and the charged kaon [GeV].
+M_PION, M_PI0, M_KAON = 0.13957039, 0.1349768, 0.493677
+#: c tau [mm] of muon, charged pion and charged kaon: 2.1969811 us, 26.033 ns, 12.380 ns.
+C_TAU_MU, C_TAU_PION, C_TAU_KAON = 6.586384e5, 7804.5, 3711.4
+#: Branching ratios of pi -> e nu and K -> pi0 e nu.
+BR_PION_E, BR_KAON_E3 = 1.230e-4, 5.07e-2
 #: hbar c [GeV mm].
 HBAR_C = 1.973269804e-13
 #: Atomic mass unit [GeV].

@@ -61,7 +61,7 @@ def test_the_extrapolated_background_has_an_error(from_events):
         assert row.events > 0
         assert row.factors[0] < 1 < row.factors[1]
         assert row.method.endswith("in sideband C")
-    fits = from_events.events.extrapolations
+    fits = from_events.events.background.upstream.extrapolations
     assert list(fits) == ["I-III", "IV-V"]
     assert all(len(fit.fits) >= 2 for fit in fits.values())
 
@@ -70,7 +70,7 @@ def test_the_extrapolation_agrees_with_what_was_simulated(config, from_events):
     """Truth: the simulated tail, continued into the box, inside two standard deviations."""
     slope, edge, top = config.simulation.upstream_slope, 50.0, config.background.sideband_c_max
     run = from_events.events.run
-    for scope, fit in from_events.events.extrapolations.items():
+    for scope, fit in from_events.events.background.upstream.extrapolations.items():
         n = sum(sum(e < top for e in run.tallies[p].sideband_c) for p in config.groups()[scope])
         truth = n * np.expm1(edge / slope) / (np.exp(top / slope) - np.exp(edge / slope))
         down, up = np.log(fit.factors)

@@ -236,10 +236,8 @@ def profile_likelihood(
     likelihood = table.log_probability @ counts.astype(float)
     if control is not None:
         likelihood += control_likelihood(name, control)
-    position = np.unravel_index(np.argmax(likelihood), likelihood.shape)[1:]
     axes = FAMILIES[name].axes
-    shapes = _best_shapes(axes, table, likelihood.reshape(_N_RATIOS, -1).argmax(axis=1))
-    cell = int(np.argmax(likelihood)) % (likelihood.size // _N_RATIOS)
+    cells = likelihood.reshape(_N_RATIOS, -1).argmax(axis=1)
     for _ in axes:
         likelihood = _peak(likelihood)
     # b is the events in the fit range times the ratio, both of which fluctuate
@@ -254,6 +252,8 @@ def profile_likelihood(
     # of several maxima, the farthest counts
     roots = np.where(below, np.maximum.accumulate(roots), np.minimum.accumulate(roots[::-1])[::-1])
     low, _, high = quantiles(ndtr(roots), table.log_ratio)
+    cell = cells[np.abs(table.log_ratio - ln_b).argmin()]
+    position = np.unravel_index(cell, [axis.size for axis in axes]) if axes else ()
     return Profile(
         ln_b=ln_b + float(np.log(n)),
         down=ln_b - low,
@@ -266,7 +266,7 @@ def profile_likelihood(
         log_likelihood=top + float(xlogy(n, n)) - n,
         roots=roots,
         ln_b_grid=table.log_ratio + np.log(n),
-        shapes=shapes,
+        shapes=_best_shapes(axes, table, cells),
     )
 
 

@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 
 from na64ana import __version__
+from na64ana.cli.background import background
 from na64ana.cli.cutflow import cutflow
 from na64ana.cli.inspect import inspect
 from na64ana.cli.limits import limits
@@ -36,6 +37,7 @@ def cli(debug: bool) -> None:
     del debug  # read by main, which is where errors arrive
 
 
+cli.add_command(background)
 cli.add_command(cutflow)
 cli.add_command(inspect)
 cli.add_command(limits)

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from na64ana.cli.background_tables import print_background
 from na64ana.config.observables import OBSERVABLES
 from na64ana.config.reference import load_reference
 from na64ana.processing.run import ProcessedRun
@@ -21,9 +22,6 @@ from na64ana.workflow.limits import LimitsResult
 from na64ana.workflow.outputs import compare_with_published
 from na64ana.workflow.skim import Skimmed
 from na64ana.workflow.yields import Yields
-
-if TYPE_CHECKING:
-    from na64ana.background.table import BackgroundRow
 
 #: Masses [MeV] near which the printed table has a row; limits.csv has all.
 _PRINTED = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -39,7 +37,8 @@ def print_result(result: LimitsResult, console: Console) -> None:
             text = ", ".join([*names, "particles of the beam"])
             console.print(f"  period {period}: prescaled {text}", style="dim")
         print_skims(result.events.run, console)
-    console.print(_background(result))
+    estimate = None if result.events is None else result.events.background
+    print_background(result.background, console, estimate=estimate)
     console.print(_limits(result))
     _print_summary(result, console)
 
@@ -202,29 +201,6 @@ def _efficiency(one: Efficiency | None) -> str:
     if one is None or not one.total:
         return "-"
     return f"{100 * one.value:.1f} ± {100 * one.error:.1f}"
-
-
-def _background(result: LimitsResult) -> Table:
-    """Return a row per source and per periods that share its error, as in the papers."""
-    table = _table("Background: events expected in the signal box")
-    table.add_column("source")
-    table.add_column("periods")
-    table.add_column("events", justify="right")
-    table.add_column("1 sigma", justify="right")
-    table.add_column("from")
-    shared: dict[tuple[str, str], list[BackgroundRow]] = {}
-    for row in result.background.rows:
-        shared.setdefault((row.source, row.scope), []).append(row)
-    for (source, _), rows in sorted(shared.items()):
-        events, (down, up) = sum(row.events for row in rows), rows[0].factors
-        periods = " ".join(row.period for row in rows)
-        interval = f"{events * down:.2g} - {events * up:.2g}"
-        table.add_row(source, periods, f"{events:.2g}", interval, rows[0].method)
-    table.add_section()
-    total, low, high = result.background.total(result.periods)
-    interval = f"{low:.2g} - {high:.2g}"
-    table.add_row("sum", " ".join(result.periods), f"{total:.2g}", interval, "")
-    return table
 
 
 def _limits(result: LimitsResult) -> Table:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from na64ana.config.conditions import Conditions
-from na64ana.config.quantities import Energy, Eot, Fraction, Rate, Time
+from na64ana.config.quantities import Energy, Eot, Fraction, Length, Rate, Time
 from na64ana.config.selection import Block, Selection
 
 #: Names of periods and groups end up in branch, channel and parameter names.
@@ -65,10 +65,24 @@ class Period(Block):
     files: tuple[Annotated[FileEntry, BeforeValidator(_file_entry)], ...] = ()
 
 
+class BeamComposition(Block):
+    """Particles of the beam per electron, and the way [mm] on which their decays hide.
+
+    `error` is the factor of one standard deviation, common to all kinds.
+    """
+
+    pion: Fraction
+    kaon: Fraction
+    muon: Fraction
+    error: float = Field(gt=1)
+    decay_way: Length
+
+
 class Background(Block):
     """How the background in the signal box is estimated; energies in GeV.
 
     Sideband C is fitted from `sideband_c_min`, by default the edge of the box, to `sideband_c_max`.
+    `decays` says which number of decays in flight counts; the other is printed beside it.
     """
 
     sideband_c_min: Energy | None = None
@@ -78,6 +92,8 @@ class Background(Block):
     bin_width: Annotated[Energy, Field(ge=0.1)]
     families: tuple[Family, ...] = Field(min_length=1)
     n_events_min: int = Field(ge=3)
+    decays: Literal["published", "computed"] = "published"
+    beam: BeamComposition | None = None
 
 
 class DarkMatterBlock(Block):

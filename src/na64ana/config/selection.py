@@ -132,6 +132,17 @@ class Dimuon(Block):
     r_hcal_max: Fraction
 
 
+class Muon(Block):
+    """Single muons of the beam, which tell how rarely VETO and HCAL miss one.
+
+    Energy [GeV] in the ECAL, and in each HCAL module.
+    """
+
+    e_ecal_max: Energy
+    e_hcal_module_min: Energy
+    e_hcal_module_max: Energy
+
+
 class FullEnergy(Block):
     """Electrons of the beam that leave all their energy [GeV] in the ECAL."""
 
@@ -212,6 +223,7 @@ class Selection(Block):
     hcal_quiet: HcalQuiet
     windows: tuple[ObservableWindow, ...] = ()
     dimuon: Dimuon
+    muon: Muon | None = None
     calibration: FullEnergy
 
     @model_validator(mode="after")

@@ -159,8 +159,29 @@ def make_dimuon_cuts(config: Config, period: str, *, template: bool) -> tuple[Cu
     )
 
 
+def make_muon_cuts(config: Config, period: str) -> tuple[Cut, ...]:
+    """Return the cuts on single muons of the beam: a track as in the search, hardly a shower.
+
+    There are none if the selection has no block ``muon``.
+    """
+    given = config.selection_of(period).muon
+    if given is None:
+        return ()
+    beam = CUT_ORDER[: CUT_ORDER.index("srd_electron")]
+    return (
+        *(cut for cut in make_cuts(config, period) if cut.name in beam),
+        Cut(
+            name="minimum_ionising",
+            reason="a muon of the beam that radiated little",
+            source="PRL 131 (2023) 161801: single muon detection efficiency; threshold is a choice",
+            windows=(Window("e_ecal", high=given.e_ecal_max),),
+            parameters=given,
+        ),
+    )
+
+
 def make_loose_cuts(config: Config, period: str) -> dict[str, tuple[Cut, ...]]:
-    """Return the cuts of which a skim lets an event fail one: of the search, and of muon pairs.
+    """Return the cuts of which a skim lets an event fail one: of search, muon pairs, muons.
 
     Those that a closer look at the cells may change, on shapes, and those that make sidebands are
     left out. So the search finds all it needs in a skim: N-1 of each cut but the first, regions,
@@ -171,6 +192,8 @@ def make_loose_cuts(config: Config, period: str) -> dict[str, tuple[Cut, ...]]:
         "search": make_cuts(config, period),
         "dimuon": make_dimuon_cuts(config, period, template=False),
     }
+    if muons := make_muon_cuts(config, period):
+        cuts["muon"] = muons
     return {
         name: tuple(_loosened(cut) for cut in some if cut.name not in not_asked)
         for name, some in cuts.items()

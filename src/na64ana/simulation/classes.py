@@ -136,9 +136,9 @@ def leading_neutrals(rng: np.random.Generator, n: int, context: Context) -> Trut
     )
 
 
-def dimuons(rng: np.random.Generator, n: int, context: Context) -> Truth:
+def dimuons(rng: np.random.Generator, n: int, context: Context | None = None) -> Truth:
     """Conversions of hard bremsstrahlung photons to muon pairs: a band in E_HCAL (region I)."""
-    del context
+    del context  # neither the period nor a choice changes them
     photon = np.interp(rng.random(n), *_photon_table())
     x = np.full(n, 0.5)
     again = np.arange(n)

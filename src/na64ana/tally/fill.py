@@ -113,6 +113,25 @@ def count_regions(regions: Mapping[str, npt.NDArray[np.bool_]]) -> Histogram:
     return counts
 
 
+#: Name of the counts of `count_starts`, and its last row: no module over the threshold.
+STARTS, NO_START = "hcal_starts", 3
+
+
+def count_starts(
+    observables: Observables, chosen: Index, classes: Classes, threshold: float
+) -> dict[str, Histogram]:
+    """Return in which HCAL module the events `chosen` first show more than a threshold [GeV].
+
+    Axes: the module, 0 to 2, or `NO_START`; the class. The depth at which neutral hadrons interact
+    tells how many leave the HCAL at its end.
+    """
+    some = observables.take(chosen)
+    over = [some[f"e_hcal_{i}"] > np.float32(threshold) for i in range(NO_START)]
+    first = np.where(over[0], 0, np.where(over[1], 1, np.where(over[2], 2, NO_START)))
+    axis = hist.axis.Integer(0, NO_START + 1, name="module", label="first HCAL module", flow=False)
+    return {STARTS: make_histogram(axis, make_class_axis()).fill(first, classes[chosen])}
+
+
 def count_shape(passed: Passed) -> Histogram:
     """Return how many events pass all cuts, and all but `SHAPE_CUTS`."""
     counts = make_histogram(

@@ -194,7 +194,7 @@ def signal_efficiency(config: Config, period: str, calibrated: Calibrated) -> Si
         config, period, RESONANT_MASS, n_passed == len(names), "annihilation"
     )
     reference = {
-        name: _control_sample(config, period, template, name, kind)
+        name: control_sample(config, period, template, name, kind)
         for name, kind in (
             ("calibration", EventClass.BEAM_ELECTRON),
             ("dimuon", EventClass.DIMUON),
@@ -275,7 +275,7 @@ def _least_energy(config: Config, period: str) -> float:
     return BEAM_ENERGY - config.periods[period].e_ecal_max - MARGIN
 
 
-def _control_sample(
+def control_sample(
     config: Config, period: str, template: ShowerTemplate | None, name: str, kind: EventClass
 ) -> Tally:
     """Return the tally of a simulated control sample."""

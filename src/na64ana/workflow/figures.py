@@ -1,16 +1,22 @@
-"""Figures of a stored result, each with its numbers as CSV."""
+"""Figures of a selection, each with its numbers as CSV."""
 
 import csv
 import io
+from collections.abc import Iterable, Mapping
+from functools import reduce
+from operator import add
 from pathlib import Path
 
 import numpy as np
 
+from na64ana.config import Config
+from na64ana.plotting.plane import DRAWN_HEIGHT, plot_plane
 from na64ana.plotting.selection import plot_n_minus_1
 from na64ana.plotting.style import figure
 from na64ana.tally.cut_flow import CLASSES
 from na64ana.tally.fill import n_minus_1_name
-from na64ana.tally.tally import Histogram
+from na64ana.tally.regions import signal_box
+from na64ana.tally.tally import Histogram, Tally
 from na64ana.workflow.results import Result
 
 #: Panels side by side.
@@ -48,6 +54,53 @@ def draw_n_minus_1(result: Result, folder: Path) -> None:
             fig.legend(labels.values(), labels.keys(), loc="outside lower center", ncols=8)
             fig.suptitle(_title(result, period), x=0.01, ha="left")
         (folder / f"n_minus_1_{period}.csv").write_text(_csv(chosen), encoding="utf-8")
+
+
+def draw_plane(
+    config: Config, tallies: Mapping[str, Tally], prescaled: Iterable[str], path: Path
+) -> None:
+    """Draw the (E_ECAL, E_HCAL) plane of all periods, with regions, and write its counts.
+
+    Parameters
+    ----------
+    config : Config
+    tallies : mapping of str to Tally
+        By period, blinded.
+    prescaled : iterable of str
+        Periods with prescaled classes.
+    path : Path
+        Of the figure; the counts stand beside it as CSV.
+    """
+    planes = {
+        stage: reduce(add, (tally.planes[stage] for tally in tallies.values()))
+        for stage in ("electron", "selected")
+    }
+    box = signal_box(config, next(iter(tallies)))
+    vmax = max(float(plane.values().max()) for plane in planes.values())
+    titles = {"electron": "electron tagged", "selected": "all cuts, box closed"}
+    notes = [f"box and strip C are drawn\n{DRAWN_HEIGHT / box.e_hcal_max:g} times too high", ""]
+    if periods := ", ".join(prescaled):
+        notes[1] = f"diagonal and dimuons\nprescaled in {periods}"
+    with figure(path, 12, 5.5) as fig:
+        axes = fig.subplots(1, 2, sharey=True)
+        for ax, (stage, plane), note in zip(axes, planes.items(), notes, strict=True):
+            plot_plane(plane, ax, box=box, vmax=vmax, title=titles[stage])
+            ax.text(0.97, 0.96, note, transform=ax.transAxes, ha="right", va="top")
+        axes[1].set_ylabel("")
+        fig.colorbar(axes[0].collections[0], ax=axes, label="events / GeV$^2$", pad=0.01)
+    path.with_suffix(".csv").write_text(_plane_csv(planes), encoding="utf-8")
+
+
+def _plane_csv(planes: Mapping[str, Histogram]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["stage", "e_ecal_low_GeV", "e_hcal_low_GeV", "events"])
+    for stage, plane in planes.items():
+        counts = plane.values()
+        x, y = (axis.edges for axis in plane.axes)
+        for i, j in np.argwhere(counts):
+            writer.writerow([stage, f"{x[i]:g}", f"{y[j]:g}", int(counts[i, j])])
+    return text.getvalue()
 
 
 def _title(result: Result, period: str) -> str:

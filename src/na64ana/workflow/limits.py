@@ -7,8 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from na64ana.background.estimate import estimate_background
-from na64ana.background.extrapolation import Extrapolation
+from na64ana.background.estimate import BackgroundEstimate
 from na64ana.background.table import BackgroundTable, published_rows
 from na64ana.config import Config
 from na64ana.constants import BEAM_ENERGY
@@ -19,6 +18,7 @@ from na64ana.signal.table import YieldTable
 from na64ana.stats.build import build_model
 from na64ana.stats.curve import LimitCurve, compute_curve
 from na64ana.stats.model import CountingModel
+from na64ana.workflow.background import background_of
 from na64ana.workflow.efficiency import SignalEfficiency, signal_efficiencies
 from na64ana.workflow.events import Paths
 from na64ana.workflow.progress import Progress, silent
@@ -36,15 +36,14 @@ class EventAnalysis:
     """What the event files gave.
 
     `selected` is the blinded run that the background comes from; it was complete before the box
-    was opened. `efficiencies` are those of the signal by period, `extrapolations` the fits of
-    sideband C by the periods fitted together. `observed` are the events in the box by period, None
-    while it is closed.
+    was opened. `efficiencies` are those of the signal by period, `background` is what sidebands and
+    control samples say. `observed` are the events in the box by period, None while it is closed.
     """
 
     calibrated: Calibrated
     selected: Selected
     efficiencies: dict[str, SignalEfficiency]
-    extrapolations: dict[str, Extrapolation]
+    background: BackgroundEstimate
     observed: dict[str, int] | None
 
     @property
@@ -109,10 +108,16 @@ def limits_from_events(
     closed = select(config, paths, source, blinded=True, templates=templates, settings=settings)
     progress("selecting events, box closed", 1, 1)
 
-    progress("extrapolating sideband C", 0, 1)
-    sidebands = {name: tally.sideband_c for name, tally in closed.run.tallies.items()}
-    table, extrapolations = estimate_background(config, sidebands)
-    progress("extrapolating sideband C", 1, 1)
+    progress("estimating the background", 0, 1)
+    background = background_of(
+        config,
+        closed.run.tallies,
+        calibrated.dimuon.run.tallies,
+        eot={name: one.eot for name, one in closed.run.exposures.items()},
+        prescales=closed.run.prescales(),
+        templates=templates,
+    )
+    progress("estimating the background", 1, 1)
 
     efficiencies = signal_efficiencies(config, calibrated, progress)
     files = closed.run.files
@@ -127,8 +132,8 @@ def limits_from_events(
         )
         observed = {name: one.regions["signal_box"] for name, one in opened.run.tallies.items()}
         progress("opening the box", 1, 1)
-    events = EventAnalysis(calibrated, closed, efficiencies, extrapolations, observed)
-    return _limits(config, tuple(files), table, observed, box, events, progress)
+    events = EventAnalysis(calibrated, closed, efficiencies, background, observed)
+    return _limits(config, tuple(files), background.table, observed, box, events, progress)
 
 
 def limits_from_published(config: Config, *, progress: Progress = silent) -> LimitsResult:

@@ -6,28 +6,23 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import reduce
-from operator import add
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from na64ana.background.extrapolation import Extrapolation, published_recipe
 from na64ana.config.reference import load_reference
 from na64ana.plotting.efficiency import plot_efficiency
 from na64ana.plotting.limit import plot_limit
-from na64ana.plotting.plane import DRAWN_HEIGHT, plot_plane
 from na64ana.plotting.style import figure
-from na64ana.processing.run import ProcessedRun
 from na64ana.provenance import lineage, package_versions, sha256_file
 from na64ana.signal.response import CHANNELS
 from na64ana.stats import marginalised
 from na64ana.stats.curve import LimitCurve
 from na64ana.stats.workspace import make_workspace
-from na64ana.tally.regions import signal_box
-from na64ana.tally.tally import Histogram
+from na64ana.workflow.background_files import describe_estimate, describe_rows
 from na64ana.workflow.efficiency import SignalEfficiency, pool
+from na64ana.workflow.figures import draw_plane
 from na64ana.workflow.limits import LimitsResult
 
 FILES = ("limits.csv", "limit.png", "workspace.json", "manifest.json")
@@ -56,7 +51,8 @@ def write_outputs(result: LimitsResult, folder: Path, *, inputs: dict[str, Any])
     _write_json(folder / "workspace.json", workspace)
     _draw_limit(result, folder / "limit.png")
     if result.events is not None:
-        _draw_plane(result, result.events.run, folder)
+        run = result.events.run
+        draw_plane(result.config, run.tallies, run.prescales(), folder / "plane.png")
         _draw_efficiency(result.events.efficiencies, folder)
     manifest = _manifest(result, inputs, float(result.curve.masses[place]))
     _write_json(folder / "manifest.json", manifest)
@@ -124,27 +120,6 @@ def _draw_limit(result: LimitsResult, path: Path) -> None:
         )
 
 
-def _draw_plane(result: LimitsResult, run: ProcessedRun, folder: Path) -> None:
-    planes = {
-        stage: reduce(add, (tally.planes[stage] for tally in run.tallies.values()))
-        for stage in ("electron", "selected")
-    }
-    box = signal_box(result.config, result.periods[0])
-    vmax = max(float(plane.values().max()) for plane in planes.values())
-    titles = {"electron": "electron tagged", "selected": "all cuts, box closed"}
-    notes = [f"box and strip C are drawn\n{DRAWN_HEIGHT / box.e_hcal_max:g} times too high", ""]
-    if run.prescales():
-        notes[1] = "diagonal and dimuons\nprescaled in " + ", ".join(run.prescales())
-    with figure(folder / "plane.png", 12, 5.5) as fig:
-        axes = fig.subplots(1, 2, sharey=True)
-        for ax, (stage, plane), note in zip(axes, planes.items(), notes, strict=True):
-            plot_plane(plane, ax, box=box, vmax=vmax, title=titles[stage])
-            ax.text(0.97, 0.96, note, transform=ax.transAxes, ha="right", va="top")
-        axes[1].set_ylabel("")
-        fig.colorbar(axes[0].collections[0], ax=axes, label="events / GeV$^2$", pad=0.01)
-    (folder / "plane.csv").write_text(_plane_csv(planes), encoding="utf-8")
-
-
 def _draw_efficiency(efficiencies: Mapping[str, SignalEfficiency], folder: Path) -> None:
     """Draw the efficiency of all periods together, and write that of each."""
     first = next(iter(efficiencies.values()))
@@ -173,33 +148,6 @@ def _draw_efficiency(efficiencies: Mapping[str, SignalEfficiency], folder: Path)
     (folder / "efficiency.csv").write_text(text.getvalue(), encoding="utf-8")
 
 
-def _plane_csv(planes: dict[str, Histogram]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["stage", "e_ecal_low_GeV", "e_hcal_low_GeV", "events"])
-    for stage, plane in planes.items():
-        counts = plane.values()
-        x, y = (axis.edges for axis in plane.axes)
-        for i, j in np.argwhere(counts):
-            writer.writerow([stage, f"{x[i]:g}", f"{y[j]:g}", int(counts[i, j])])
-    return text.getvalue()
-
-
-def _extrapolation(fit: Extrapolation) -> dict[str, Any]:
-    """Return what an extrapolation of sideband C is made of."""
-    centre, error = published_recipe(fit)
-    return {
-        "ln_b": fit.ln_b,
-        "statistical": fit.statistical,
-        "families": fit.families,
-        "window": fit.window,
-        "n_events": fit.n_events,
-        "fit_range_GeV": fit.fit_range,
-        "fits": [asdict(one) for one in fit.fits],
-        "published_recipe": {"ln_b": centre, "error": error, "note": "covers too rarely"},
-    }
-
-
 def _manifest(result: LimitsResult, inputs: dict[str, Any], mass: float) -> dict[str, Any]:
     config = result.config.model_dump(mode="json")
     content: dict[str, Any] = {
@@ -220,25 +168,13 @@ def _manifest(result: LimitsResult, inputs: dict[str, Any], mass: float) -> dict
             "workspace_m_ap_GeV": mass,
         },
         "workspace_observations": "expected background" if result.box == "closed" else "observed",
-        "background": [
-            {
-                "period": row.period,
-                "source": row.source,
-                "events": row.events,
-                "factors": row.factors,
-                "scope": row.scope,
-                "method": row.method,
-            }
-            for row in result.background.rows
-        ],
+        "background": describe_rows(result.background),
     }
     if result.events is not None:
         run = result.events.run
         content["processor_sha256"] = result.events.selected.processor_sha256
         content["selection_lineage"] = result.events.selected.lineage
-        content["extrapolations"] = {
-            scope: _extrapolation(fit) for scope, fit in result.events.extrapolations.items()
-        }
+        content |= describe_estimate(result.events.background)
         content["shower_templates_sha256"] = result.events.selected.templates
         content["efficiency"] = {
             name: {
