@@ -48,7 +48,7 @@ class Processor(SelectionProcessor):
         tally.histograms |= fill_n_minus_1(passed, observables, classes)
 
         muons, thresholds = make_muon_cuts(self.config, period), self.config.selection_of(period)
-        tally.histograms |= count_muons(muons, thresholds, observables)
+        tally.histograms |= count_muons(muons, thresholds, observables, inside)
         tally.histograms["shape"] = count_shape(passed)
         pairs = passed.near[passed.only == len(passed.cuts)]
         spectra = fill_spectra(PAIR_AXES, observables, pairs)

@@ -17,19 +17,7 @@ from na64ana.config.shipped import shipped_path
 from na64ana.plotting.selection import plot_n_minus_1
 from na64ana.simulation.events import write_simulated_file
 from na64ana.simulation.plan import Plan
-from na64ana.workflow.process import run_process
 from na64ana.workflow.results import read_result
-
-
-@pytest.fixture(scope="module")
-def stored(config, event_paths, tmp_path_factory) -> Path:
-    """Return the folder of a run over I and V."""
-    folder = tmp_path_factory.mktemp("results")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NA64ANA_CACHE", str(folder / "cache"))
-        paths = {name: event_paths[name] for name in ("I", "V")}
-        run_process(config, paths, "invisible", folder, inputs={"seed": 1})
-    return folder
 
 
 def test_process_in_an_empty_folder(run, event_paths):

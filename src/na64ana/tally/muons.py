@@ -6,7 +6,7 @@ import hist
 import numpy as np
 
 from na64ana.config.selection import Selection
-from na64ana.cuts.cut import Cut
+from na64ana.cuts.cut import Cut, Mask
 from na64ana.cuts.observables import Observables
 from na64ana.cuts.srd import srd_electron
 from na64ana.tally.tally import Histogram, make_histogram
@@ -20,12 +20,15 @@ PROBES = ("srd", "veto", "hcal_front", "hcal_rear")
 
 
 def count_muons(
-    cuts: Sequence[Cut], thresholds: Selection, observables: Observables
+    cuts: Sequence[Cut],
+    thresholds: Selection,
+    observables: Observables,
+    closed: Mask | None = None,
 ) -> dict[str, Histogram]:
     """Return how many muons are tagged, and how often each of `PROBES` is wrong.
 
-    The other detectors tag the muon. No event with a quiet HCAL is looked at: such a muon could
-    lie in the signal box, so that module 0, and modules 1 and 2, are probed apart.
+    The other detectors tag the muon. No event with a quiet HCAL is looked at, as it could lie in
+    the signal box: so module 0, and modules 1 and 2, are probed apart.
 
     Parameters
     ----------
@@ -33,11 +36,15 @@ def count_muons(
         On the incoming muon (`make_muon_cuts`); without any, nothing is counted.
     thresholds : Selection
     observables : Observables
+    closed : array (n,) or None
+        Events that must not be looked at.
     """
     given, veto, srd = thresholds.muon, thresholds.veto_quiet, thresholds.srd_electron
     if not cuts or given is None or veto is None or srd is None:
         return {}
     failed = np.zeros(len(observables), np.uint32)
+    if closed is not None:
+        failed[closed] = 1
     for cut in cuts:
         cut.mark({name: observables[name] for name in cut.observables}, failed, np.uint32(1))
     muons = observables.take(np.flatnonzero(failed == 0))
