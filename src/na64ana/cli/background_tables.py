@@ -74,17 +74,17 @@ def _by_period(table: BackgroundTable, observed: Mapping[str, int] | None, title
     drawn.add_column("source", no_wrap=True)
     for name in table.periods:
         drawn.add_column(name, justify="right", no_wrap=True)
-    drawn.add_column("sum (1 sigma)", justify="right", no_wrap=True)
+    drawn.add_column("sum", justify="right", no_wrap=True)
     for source in dict.fromkeys(row.source for row in table.rows):
         some = BackgroundTable(tuple(row for row in table.rows if row.source == source))
         cells = [_events(some.total([name])[0]) if some.of(name) else "-" for name in table.periods]
-        drawn.add_row(source, *cells, _with_interval(*some.total(table.periods)))
+        drawn.add_row(source, *cells, _events(some.total(table.periods)[0]))
     drawn.add_section()
     sums = {name: table.total([name]) for name in table.periods}
-    cells = [_events(one[0]) for one in sums.values()]
-    drawn.add_row("sum", *cells, _with_interval(*table.total(table.periods)), style="bold")
-    for place, name in ((2, "  up"), (1, "  down")):
-        drawn.add_row(name, *(_events(one[place]) for one in sums.values()), "")
+    everything = [*sums.values(), table.total(table.periods)]
+    drawn.add_row("sum", *(_events(one[0]) for one in everything), style="bold")
+    for place, name in ((2, "1 sigma up"), (1, "1 sigma down")):
+        drawn.add_row(name, *(_events(one[place]) for one in everything))
     if observed is not None:
         counts = [str(observed.get(name, 0)) for name in table.periods]
         drawn.add_row("observed", *counts, str(sum(observed.values())), style="bold")
@@ -99,15 +99,15 @@ def _by_origin(table: BackgroundTable, compared: BackgroundTable | None) -> Tabl
     drawn.add_column("events (1 sigma)", no_wrap=True)
     drawn.add_column("from")
     if compared is not None:
-        drawn.add_column("not counted")
+        drawn.add_column("not counted", no_wrap=True)
     for (source, scope), rows in sorted(table.shared().items()):
         events, (down, up) = sum(row.events for row in rows), rows[0].factors
         names = [row.period for row in rows]
         cells = [
             source,
             scope,
-            _with_interval(events, events * down, events * up),
-            _method(rows),
+            _with_interval(events, events * down, events * up, _limit(rows)),
+            max(rows, key=lambda row: row.events).method.split(",")[0],
         ]
         if compared is not None:
             cells.append(_other(compared, source, names))
@@ -115,22 +115,18 @@ def _by_origin(table: BackgroundTable, compared: BackgroundTable | None) -> Tabl
     return drawn
 
 
-def _method(rows: tuple[BackgroundRow, ...]) -> str:
-    """Return the method of rows; where they differ, that of the largest."""
-    largest = max(rows, key=lambda row: row.events)
-    limits = [row.estimate.upper_limit for row in rows if row.estimate.upper_limit is not None]
-    # The limit of a part says nothing of the whole.
-    text = f"; < {sum(limits):.1g} (90 %)" if len(limits) == len(rows) else ""
-    return largest.method + text
+def _limit(rows: tuple[BackgroundRow, ...]) -> float | None:
+    """Return the upper limit of the sum of rows; that of a part says nothing of the whole."""
+    limits = [row.estimate.upper_limit for row in rows]
+    return None if None in limits else sum(limit for limit in limits if limit is not None)
 
 
 def _other(compared: BackgroundTable, source: str, periods: list[str]) -> str:
     rows = [row for row in compared.rows if row.source == source and row.period in periods]
     if not rows:
         return ""
-    total, low, high = BackgroundTable(tuple(rows)).total(periods)
     kind = "published" if rows[0].method.startswith("published") else "computed"
-    return f"{kind} {_with_interval(total, low, high)}"
+    return f"{sum(row.events for row in rows):.2g} {kind}"
 
 
 def _fit(scope: str, fit: Extrapolation, p_value: float) -> Table:
@@ -161,14 +157,16 @@ def _fit(scope: str, fit: Extrapolation, p_value: float) -> Table:
     return drawn
 
 
-def _with_interval(events: float, low: float, high: float) -> str:
+def _with_interval(events: float, low: float, high: float, limit: float | None = None) -> str:
+    if limit is not None:
+        return f"{_events(events)} (90 %: <{limit:.1g})"
     if events < _SMALL:
-        return f"{_events(events)} (< {high:.1g})"
+        return f"{_events(events)} (<{high:.1g})"
     return f"{_events(events)} ({_interval(low, high)})"
 
 
 def _events(number: float) -> str:
-    return f"< {_SMALL:g}" if number < _SMALL else f"{number:.2g}"
+    return f"<{_SMALL:g}" if number < _SMALL else f"{number:.2g}"
 
 
 def _interval(low: float, high: float) -> str:
