@@ -24,8 +24,11 @@ def print_background(
     state: str = "",
 ) -> None:
     """Print events by source and period, their sum, and where each number comes from."""
-    console.print(_by_period(table, observed, f"Background in the signal box, events{state}"))
+    console.print(_by_period(table, observed, f"Background, events{state}"))
     console.print(_by_origin(table, None if estimate is None else estimate.compared))
+    if estimate is not None:
+        text = "published numbers where measured ones count, computed where the published do"
+        console.print(f"  not counted: {text}", style="dim")
     if len(table.periods) > 1:
         console.print(f"  correlation of the sums of periods: {_correlation(table)}", style="dim")
 
@@ -97,9 +100,9 @@ def _by_origin(table: BackgroundTable, compared: BackgroundTable | None) -> Tabl
     drawn.add_column("source", no_wrap=True)
     drawn.add_column("error of")
     drawn.add_column("events (1 sigma)", no_wrap=True)
-    drawn.add_column("from")
+    drawn.add_column("from", no_wrap=True)
     if compared is not None:
-        drawn.add_column("not counted", no_wrap=True)
+        drawn.add_column("not counted", justify="right")
     for (source, scope), rows in sorted(table.shared().items()):
         events, (down, up) = sum(row.events for row in rows), rows[0].factors
         names = [row.period for row in rows]
@@ -125,8 +128,7 @@ def _other(compared: BackgroundTable, source: str, periods: list[str]) -> str:
     rows = [row for row in compared.rows if row.source == source and row.period in periods]
     if not rows:
         return ""
-    kind = "published" if rows[0].method.startswith("published") else "computed"
-    return f"{sum(row.events for row in rows):.2g} {kind}"
+    return _events(sum(row.events for row in rows))
 
 
 def _fit(scope: str, fit: Extrapolation, p_value: float) -> Table:
