@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from iminuit import Minuit
+from scipy.optimize import minimize_scalar
 
 from na64ana.background.extrapolation import (
     compute_band,
@@ -11,7 +12,7 @@ from na64ana.background.extrapolation import (
     goodness,
     published_recipe,
 )
-from na64ana.background.families import expected_counts
+from na64ana.background.families import control_likelihood, expected_counts
 from na64ana.background.table import (
     BackgroundRow,
     BackgroundTable,
@@ -109,6 +110,42 @@ def two_components(rng, n):
     flat = rng.random(n) < 0.05
     energies = np.where(flat, TOP - rng.exponential(12.0, n), TOP - rng.exponential(4.0, n))
     return energies[energies > EDGE]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_two_exponentials_find_what_iminuit_finds(config, seed):
+    """ln b within a fifth of its error; the likelihood is never above what a minimiser reaches."""
+    energies = two_components(np.random.default_rng(seed), 700)
+    edges = fit_edges(EDGE, config.background)
+    counts = np.histogram(energies, edges)[0]
+    (fit,) = extrapolate(energies, EDGE, only(config, "two_exponentials")).fits
+
+    def nll(p):
+        shape = (np.exp(p[1]), *p[2:])
+        mean = expected_counts("two_exponentials", p[0], shape, edges, EDGE)
+        return float((mean - counts * np.log(mean)).sum())
+
+    minuit = Minuit(nll, np.array([fit.ln_b, np.log(fit.shape[0]), *fit.shape[1:]]))
+    minuit.errordef = Minuit.LIKELIHOOD
+    minuit.limits = [(-20, 10), (-5, 2), (0.006, 0.8), (1.1, 5.0)]
+    minuit.migrad()
+    assert minuit.valid
+    assert fit.ln_b == pytest.approx(minuit.values[0], abs=max(fit.down, fit.up) / 5)
+    assert fit.profile.log_likelihood == pytest.approx(-minuit.fval, abs=0.2)
+
+
+def test_the_scale_of_a_control_sample_is_found_between_the_grid_points():
+    """Against a minimiser, for a sample that knows its scale 20 times better than the grid."""
+    control = control_sample(np.random.default_rng(2), 100_000, 5.0)
+    (found,) = np.atleast_1d(control_likelihood("exponential", control))
+
+    def nll(scale):
+        weights = np.exp(scale * control.edges)
+        share = np.diff(weights) / (weights[-1] - weights[0])
+        return -float(control.counts @ np.log(share))
+
+    exact = minimize_scalar(nll, bounds=(0.15, 0.25), method="bounded", options={"xatol": 1e-9})
+    assert found == pytest.approx(-exact.fun, abs=0.01)
 
 
 def test_a_second_component_is_covered(config):
@@ -389,6 +426,18 @@ def test_a_control_sample_narrows_the_error(config):
     unbinned = config.background.model_copy(update={"likelihood": "unbinned"})
     with pytest.raises(BackgroundError, match="a control sample needs binned likelihoods"):
         extrapolate(energies, EDGE, unbinned, control_sample(rng, 100, 6.0))
+
+
+def test_a_control_sample_of_another_shape_is_named(config):
+    rng = np.random.default_rng(21)
+    energies = exponential_tail(rng, 1000, 6.0)
+    same = extrapolate(energies, EDGE, config.background, control_sample(rng, 10_000, 5.0))
+    assert same.control_p > 0.05
+    bent = (100 - 14 - rng.weibull(2.0, 20_000) * 20).tolist()
+    control = make_control(bent, fit_edges(EDGE, config.background))
+    other = extrapolate(energies, EDGE, config.background, control)
+    assert other.control_p < 0.01
+    assert any("another shape than sideband C" in note for note in other.notes)
 
 
 def test_a_control_sample_of_a_closed_box_has_no_bins_in_it(config):

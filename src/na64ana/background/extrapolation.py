@@ -17,17 +17,19 @@ multiplies that of the sideband, with the same shape parameters and a scale of i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, xlogy
+from scipy.stats import chi2
 
 from na64ana.background.families import (
     FAMILIES,
     STEP,
     Control,
     Profile,
+    control_likelihood,
     log_shares,
     profile_likelihood,
     quantiles,
@@ -44,6 +46,8 @@ Counts = npt.NDArray[np.int64]
 WIDENING = 1.4
 #: The family that tests shifts of the fit range.
 DEFAULT_FAMILY = "stretched_exponential"
+#: Probability under which a control sample is said to have another shape (choice).
+CONTROL_P_MIN = 0.05
 #: What the fit range loses at its lower and upper edge [GeV] to test it.
 WINDOWS = ((4.0, 0.0), (0.0, 4.0))
 
@@ -105,6 +109,9 @@ class Extrapolation:
         Upper edge of the box [GeV].
     n_control : int
         Events of a control sample that the shapes were fitted to as well; 0 without one.
+    control_p : float or None
+        How often two samples of one shape differ more than these, by the likelihood ratio of
+        `DEFAULT_FAMILY` with one shape and with two (Wilks' theorem).
     """
 
     ln_b: float
@@ -116,6 +123,7 @@ class Extrapolation:
     fit_range: tuple[float, float]
     e_ecal_max: float
     n_control: int = 0
+    control_p: float | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -130,7 +138,12 @@ class Extrapolation:
             for fit in self.fits
             if not fit.converged
         ]
-        return (*limits, *failed)
+        other = [
+            f"the control sample has another shape than sideband C (p = {p:.3f})"
+            for p in (self.control_p,)
+            if p is not None and p < CONTROL_P_MIN
+        ]
+        return (*limits, *failed, *other)
 
     @property
     def best(self) -> FamilyFit:
@@ -196,7 +209,7 @@ def extrapolate(
         binned = profile_likelihood(name, counts, edges, e_ecal_max)
         found = fit_unbinned(name, inside, ends, e_ecal_max, binned)
         fits.append((binned if found is None else found, found is not None))
-    return _average(fits, counts, edges, options, e_ecal_max, 0)
+    return _average(fits, counts, edges, options, e_ecal_max)
 
 
 def fit_edges(e_ecal_max: float, options: Background) -> Floats:
@@ -245,8 +258,18 @@ def extrapolate_counts(
     fits = [
         (profile_likelihood(name, counts, edges, edge, control), True) for name in options.families
     ]
-    n_control = 0 if control is None else int(control.counts.sum())
-    return _average(fits, counts, edges, options, edge, n_control, control)
+    found = _average(fits, counts, edges, options, edge, control)
+    if control is None:
+        return found
+    return replace(found, control_p=_compare_shapes(counts, edges, edge, control))
+
+
+def _compare_shapes(counts: Counts, edges: Floats, e_ecal_max: float, control: Control) -> float:
+    """Return the probability that sideband and control sample have one shape."""
+    apart = profile_likelihood(DEFAULT_FAMILY, counts, edges, e_ecal_max).log_likelihood
+    apart += float(control_likelihood(DEFAULT_FAMILY, control).max())
+    joint = profile_likelihood(DEFAULT_FAMILY, counts, edges, e_ecal_max, control).log_likelihood
+    return float(chi2.sf(2 * max(apart - joint, 0.0), len(FAMILIES[DEFAULT_FAMILY].axes)))
 
 
 def _check_number(counts: Counts, options: Background) -> None:
@@ -262,7 +285,6 @@ def _average(
     edges: Floats,
     options: Background,
     e_ecal_max: float,
-    n_control: int,
     control: Control | None = None,
 ) -> Extrapolation:
     """Average the confidence distributions of the families, by their likelihoods."""
@@ -302,7 +324,7 @@ def _average(
         n_events=n_events,
         fit_range=(float(edges[0]), float(edges[-1])),
         e_ecal_max=e_ecal_max,
-        n_control=n_control,
+        n_control=0 if control is None else int(control.counts.sum()),
     )
 
 

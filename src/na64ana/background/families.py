@@ -28,8 +28,8 @@ STEP = 0.1
 _N_RATIOS = 304
 #: Smallest and largest scale of the slope [1/GeV].
 SCALE_RANGE = (5e-4, 12.0)
-_SCALES = np.geomspace(*SCALE_RANGE, 120)
-_NODE, _WEIGHT = np.polynomial.legendre.leggauss(8)
+_SCALES = np.geomspace(*SCALE_RANGE, 60)
+_NODE, _WEIGHT = np.polynomial.legendre.leggauss(6)
 _ONE_SIGMA = float(ndtr(1.0))
 
 
@@ -81,7 +81,7 @@ FAMILIES = {
     ),
     # the parameters are the fraction of the flatter component and by how much it is flatter
     "two_exponentials": Family(
-        _two_exponentials, (np.geomspace(0.006, 0.8, 20), np.geomspace(1.1, 5.0, 16)), 1.0
+        _two_exponentials, (np.geomspace(0.006, 0.8, 40), np.geomspace(1.1, 5.0, 32)), 1.0
     ),
 }
 
@@ -135,8 +135,9 @@ class Table:
 
 
 _NEVER = -1e6
-#: Beside a shape that is never reached, likelihoods are no parabola.
-_CLIFF = 1e5
+#: Curvature per step above which three points of a likelihood are no parabola: where steps are too
+#: coarse, and beside a shape that is never reached.
+_CLIFF = 8.0
 
 
 def _log_integrals(family: Family, scale: Floats, shape: Sequence[Floats], edges: Floats) -> Floats:
@@ -207,22 +208,46 @@ def _log_ratio(
 
 @lru_cache(maxsize=16)
 def _tabulate_control(name: str, edges: tuple[float, ...]) -> Floats:
-    """Return log probabilities (bins, grid of shapes..., scales) of a control sample."""
-    family, side = FAMILIES[name], np.array(edges)
-    grid = [p.ravel() for p in np.meshgrid(*family.axes, indexing="ij")]
-    columns = []
-    for i in range(grid[0].size if grid else 1):
-        log_bins = _log_integrals(family, _SCALES, [p[i : i + 1] for p in grid], side)
-        columns.append(log_bins - np.logaddexp.reduce(log_bins, axis=-1, keepdims=True))
-    shape_of_grid = tuple(axis.size for axis in family.axes)
-    table = np.stack(columns).reshape(*shape_of_grid, _SCALES.size, side.size - 1)
-    return np.ascontiguousarray(np.moveaxis(table, -1, 0))
+    """Return log probabilities (bins, cells of shapes, scales) of a control sample."""
+    cells = _cells(FAMILIES[name])
+    columns = [
+        _log_probabilities(name, _SCALES, [p[i : i + 1] for p in cells], np.array(edges))
+        for i in range(len(cells[0]) if cells else 1)
+    ]
+    return np.ascontiguousarray(np.moveaxis(np.stack(columns), -1, 0))
+
+
+def _cells(family: Family) -> list[Floats]:
+    """Return each shape parameter (cells,) on the whole grid."""
+    return [p.ravel() for p in np.meshgrid(*family.axes, indexing="ij")] if family.axes else []
+
+
+def _log_probabilities(name: str, scale: Floats, shape: Sequence[Floats], edges: Floats) -> Floats:
+    """Return the log probabilities of the bins (..., bins)."""
+    log_bins = _log_integrals(FAMILIES[name], scale, shape, edges)
+    return np.asarray(log_bins - np.logaddexp.reduce(log_bins, axis=-1, keepdims=True))
 
 
 def control_likelihood(name: str, control: Control) -> Floats:
-    """Return the log likelihood of a control sample on the grid of shapes, its scale profiled."""
-    table = _tabulate_control(name, tuple(control.edges))
-    return _peak(np.tensordot(control.counts.astype(float), table, axes=1))
+    """Return the log likelihood of a control sample on the grid of shapes, its scale profiled.
+
+    A large sample knows its scale better than the grid: around the best one on it, two steps of a
+    minimiser follow.
+    """
+    cells, counts = _cells(FAMILIES[name]), control.counts.astype(float)
+    coarse = np.tensordot(counts, _tabulate_control(name, tuple(control.edges)), axes=1)
+    centre, step = np.log(_SCALES)[coarse.argmax(axis=-1)], float(np.log(_SCALES[1] / _SCALES[0]))
+    best = coarse
+    for width in (step / 3, step / 20):
+        left, middle, right = (
+            _log_probabilities(name, np.exp(centre + shift), cells, control.edges) @ counts
+            for shift in (-width, 0.0, width)
+        )
+        slope, curvature = (right - left) / 2, np.maximum(2 * middle - left - right, 1e-9)
+        move = np.clip(slope / curvature, -3.0, 3.0)
+        centre = centre + width * move
+        best = middle + slope * move - curvature * move**2 / 2
+    return np.asarray(best).reshape([axis.size for axis in FAMILIES[name].axes])
 
 
 def profile_likelihood(

@@ -17,6 +17,10 @@ from na64ana.background.families import FAMILIES, SCALE_RANGE, Profile, log_inte
 Floats = npt.NDArray[np.float64]
 
 
+#: What the minimiser is told of parameters that overflow.
+_IMPOSSIBLE = 1e30
+
+
 def make_nll(
     name: str, energies: Floats, fit_range: tuple[float, float], e_ecal_max: float
 ) -> Callable[[Floats], float]:
@@ -43,7 +47,8 @@ def make_nll(
         in_box = log_integral(family, scale, shape, (0.0, e_ecal_max))
         in_side = log_integral(family, scale, shape, fit_range)
         density = family.log_density(energies, scale, shape).sum()
-        return float(np.exp(ln_b + in_side - in_box) - n * (ln_b - in_box) - density)
+        value = np.exp(ln_b + in_side - in_box) - n * (ln_b - in_box) - density
+        return float(value) if np.isfinite(value) else _IMPOSSIBLE
 
     return nll
 
@@ -74,10 +79,11 @@ def fit_unbinned(
         *((float(axis[0]), float(axis[-1])) for axis in axes),
     ]
     minuit.errors = [0.5, 0.1, *((axis[-1] - axis[0]) / 20 for axis in axes)]
-    minuit.migrad()
-    if not minuit.valid:
-        return None
-    error = minuit.minos(0).merrors[0]
+    with np.errstate(all="ignore"):  # a step too far is no error
+        minuit.migrad()
+        if not minuit.valid:
+            return None
+        error = minuit.minos(0).merrors[0]
     if not error.is_valid:
         return None
     ln_b, grid = float(minuit.values[0]), start.ln_b_grid

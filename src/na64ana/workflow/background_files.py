@@ -262,6 +262,7 @@ def _extrapolation(fit: Extrapolation) -> dict[str, Any]:
         "window": fit.window,
         "n_events": fit.n_events,
         "n_control": fit.n_control,
+        "control_p": fit.control_p,
         "fit_range_GeV": fit.fit_range,
         "box_below_GeV": fit.e_ecal_max,
         "fits": [
