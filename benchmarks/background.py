@@ -47,7 +47,7 @@ def five_periods(config: Config, rng: np.random.Generator) -> dict[str, PeriodIn
             sideband_c=tail(rng, sizes[name]).tolist(),
             eot=period.eot,
             starts=(500, 0, 0),
-            seen=5000.0,
+            weight=10.0,
             normalisation=Normalisation(7000, 1400.0, 0.64, 0.01, 1.0, 0.005),
             probes=muons,
         )

@@ -6,10 +6,12 @@ import pytest
 from na64ana.background.decays import channels, estimate_decays, share_below
 from na64ana.background.dimuon import (
     MODEL_FACTOR,
+    SCALE_WINDOW,
     Normalisation,
     Pairs,
     Probe,
     estimate_dimuon,
+    find_energy_scale,
     loss_terms,
 )
 from na64ana.background.estimate import PeriodInputs, estimate_background
@@ -24,7 +26,7 @@ PERFECT = Probe(1_000_000_000, 0)
 
 def test_punch_through_follows_the_transmission():
     """Of a law with t = 0.1, known to 1 %, a thousandth of what is seen is lost."""
-    estimate = estimate_punch_through([90_000, 9_000, 900], 99_900.0)
+    estimate = estimate_punch_through([90_000, 9_000, 900], 99_900, 1.0)
     assert estimate.inputs["transmission"] == pytest.approx(0.1, rel=0.02)
     assert estimate.events == pytest.approx(99_900 * 1e-3 / (1 - 1e-3), rel=0.05)
     assert 0.9 < estimate.factors[0] < 1 < estimate.factors[1] < 1.1
@@ -34,28 +36,45 @@ def test_punch_through_of_7_nuclear_lengths_is_published():
     """PRL 131 (2023) 161801, Table I: below 0.01, for 7.2 lambda per module (here drawn)."""
     rng = np.random.default_rng(1)
     starts = np.bincount((rng.standard_exponential(3000) / 7.2).astype(int), minlength=3)
-    estimate = estimate_punch_through(starts[:3].tolist(), 3e5)
+    estimate = estimate_punch_through(starts[:3].tolist(), 3000, 100.0)
     assert estimate.upper_limit < 0.01
 
 
 def test_nothing_seen_behind_the_first_module_is_a_limit():
     """t below 2.3/N at 90 %, and the cube of it of the events seen."""
-    estimate = estimate_punch_through([1000, 0, 0], 1000.0)
+    estimate = estimate_punch_through([1000, 0, 0], 1000, 1.0)
     assert estimate.upper_limit == pytest.approx(1000 * (2.3026 / 1000) ** 3, rel=0.05)
-    more = estimate_punch_through([10_000, 0, 0], 1000.0)
+    more = estimate_punch_through([10_000, 0, 0], 1000, 1.0)
     assert more.upper_limit < estimate.upper_limit / 500
 
 
 def test_an_empty_sideband_a_still_has_an_error():
-    estimate = estimate_punch_through([0, 0, 0], 0.0)
-    assert estimate.events == estimate.upper_limit > 0
-    assert estimate.factors == (0.5, 2.0)
-    assert "empty" in estimate.method
+    """Of no period with any start, the thickness of the HCAL; of one, the starts of the others."""
+    alone = estimate_punch_through([0, 0, 0], 0, 1.0)
+    assert 0 < alone.events < alone.upper_limit < 1e-4
+    assert "empty" in alone.method
+    beside = estimate_punch_through([5, 1, 0], 0, 1.0)
+    assert 0 < beside.factors[0] < 1 < beside.factors[1] < np.inf
+    assert beside.upper_limit > beside.events > 0
+
+
+@pytest.mark.parametrize("scale", [0.96, 1.0, 1.05])
+def test_the_energy_scale_is_found(config, scale):
+    """Injected; the mean in the window falls where the scale rises."""
+    pairs = simulated_pairs(config)
+    low, high = SCALE_WINDOW
+    means = []
+    for factor in (scale, 1.0):
+        e = factor * pairs.e_ecal
+        means.append(e[(e > low) & (e < high)].mean())
+    found, error = find_energy_scale(means[0] / means[1], 0.002, pairs)
+    assert found == pytest.approx(scale, abs=0.006)
+    assert 0.002 < error < 0.02
 
 
 def one_pair(photon, *muons):
     """Return a pair of a photon; muons without energy stop."""
-    return Pairs(np.array([100.0 - photon]), np.array([muons], dtype=float))
+    return Pairs(np.array([100.0 - photon]), np.array([muons], dtype=float), 90.0)
 
 
 def test_a_pair_is_lost_if_both_muons_are():
@@ -80,7 +99,7 @@ def test_a_muon_that_stops_is_lost_already():
 
 
 def test_the_energy_scale_moves_pairs_into_the_box():
-    pairs = Pairs(np.array([49.0, 51.0, 60.0]), np.full((3, 2), 20.0))
+    pairs = Pairs(np.array([49.0, 51.0, 60.0, 95.0]), np.full((4, 2), 20.0), 90.0)
     assert loss_terms(pairs, 50.0)[2, 0] == pytest.approx(1 / 3)
     assert loss_terms(pairs, 50.0, 0.97)[2, 0] == pytest.approx(2 / 3)
 
@@ -166,7 +185,7 @@ def inputs(config):
             sideband_c=(86 - rng.exponential(5.0, 200)).tolist(),
             eot=period.eot,
             starts=(500, 0, 0),
-            seen=5000.0,
+            weight=10.0,
             normalisation=NORMAL,
             probes=probes,
         )

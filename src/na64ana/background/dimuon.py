@@ -19,6 +19,8 @@ Floats = npt.NDArray[np.float64]
 #: Way [mm] in which a decay hides a muon: from the shower maximum to the VETO, in the ECAL of
 #: 450 mm (150 x (1.5 + 1.5) mm, PRL 2023).
 DECAY_WAY = 400.0
+#: Energies [GeV] in the ECAL between which the mean tells the energy scale: inside the trigger.
+SCALE_WINDOW = (20.0, 85.0)
 #: Factor of one standard deviation of the probability of a loss, for muons that stop or decay: the
 #: pairs lose energy by ionisation only and do not straggle (choice).
 MODEL_FACTOR = 2.0
@@ -30,18 +32,21 @@ _MICHEL = np.interp((np.arange(50) + 0.5) / 50, 5 / 3 * _X - _X**3 + _X**4 / 3, 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Simulated muon pairs that the trigger keeps.
+    """Simulated muon pairs, whether they trigger or not.
 
     Attributes
     ----------
     e_ecal : array (n,)
         Energy in the ECAL [GeV].
+    e_trigger : float
+        Edge of the trigger [GeV]: those below it are kept.
     e_muon : array (n, 2)
         Energies [GeV] of the muons that leave the ECAL; zero for those that stop in it.
     """
 
     e_ecal: Floats
     e_muon: Floats
+    e_trigger: float
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,30 @@ class Normalisation:
         return float(np.hypot(counted, self.efficiency_error / self.efficiency))
 
 
+def find_energy_scale(ratio: float, error: float, pairs: Pairs) -> tuple[float, float]:
+    """Return the energy scale of the ECAL, measured over simulated, and its error.
+
+    From the ratio of the mean energies inside `SCALE_WINDOW`. The spectrum of pairs rises to the
+    edge of the trigger, so that a larger scale moves pairs out of the window at its upper end, and
+    the mean falls. How it depends on the scale is simulated.
+
+    Parameters
+    ----------
+    ratio, error : float
+        Mean energy of measured pairs over that of simulated ones, and its error.
+    pairs : Pairs
+    """
+    scales = np.linspace(0.94, 1.08, 29)
+    means = np.array([_mean_in_window(scale * pairs.e_ecal) for scale in scales])
+    slope, at_one = np.polyfit(scales - 1, means / _mean_in_window(pairs.e_ecal), 1)
+    return float(1 + (ratio - at_one) / slope), float(error / abs(slope))
+
+
+def _mean_in_window(energy: Floats) -> float:
+    low, high = SCALE_WINDOW
+    return float(energy[(energy > low) & (energy < high)].mean())
+
+
 def loss_terms(pairs: Pairs, e_ecal_max: float, energy_scale: float = 1.0) -> Floats:
     """Return mean probabilities ``(3, 3)`` that a pair is lost into the box.
 
@@ -106,7 +135,8 @@ def loss_terms(pairs: Pairs, e_ecal_max: float, energy_scale: float = 1.0) -> Fl
     energy_scale : float
         Measured over simulated energy in the ECAL.
     """
-    e_ecal, energy = energy_scale * pairs.e_ecal, pairs.e_muon
+    kept = energy_scale * pairs.e_ecal < pairs.e_trigger
+    e_ecal, energy = energy_scale * pairs.e_ecal[kept], pairs.e_muon[kept]
     alive = energy > 0
     gamma_c_tau = np.where(alive, energy / M_MU * C_TAU_MU, np.inf)
     decays = DECAY_WAY / gamma_c_tau
@@ -124,6 +154,11 @@ def loss_terms(pairs: Pairs, e_ecal_max: float, energy_scale: float = 1.0) -> Fl
     terms[1, 1] = (with_electron.sum(axis=1) * (n_alive == 2)).mean()
     terms[0, 2] = (decays.prod(axis=1) * below * (n_alive == 2)).mean()
     return terms
+
+
+def _count_stopped(pairs: Pairs, e_ecal_max: float) -> int:
+    stopped = (pairs.e_muon > 0).sum(axis=1) < 2
+    return int((stopped & (pairs.e_ecal < e_ecal_max)).sum())
 
 
 def estimate_dimuon(
@@ -163,6 +198,7 @@ def estimate_dimuon(
         "prescale": normalisation.prescale,
         "efficiency_of_control_sample": normalisation.efficiency,
         "energy_scale": scale,
+        "simulated_pairs_that_stop_into_the_box": _count_stopped(pairs, e_ecal_max),
         "muons_tagged": veto.tagged,
         "missed_by_veto": veto.missed,
         "missed_by_hcal_0": hcal_front.missed,

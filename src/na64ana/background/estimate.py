@@ -16,8 +16,14 @@ from na64ana.background.table import (
     Estimate,
     published_rows,
 )
-from na64ana.background.upstream import Upstream, estimate_upstream
+from na64ana.background.upstream import ControlSample, Upstream, estimate_upstream
 from na64ana.config import Config
+
+#: What is said of a source that could not be estimated.
+_MISSING = {
+    DIMUON: "too few muon pairs, or no single muons (selection: muon, veto_quiet, srd_electron)",
+    PUNCH_THROUGH: "no sideband A with a quiet VETO",
+}
 
 
 @dataclass(frozen=True)
@@ -32,8 +38,8 @@ class PeriodInputs:
         Electrons on target that were read.
     starts : tuple of int or None
         Events of sideband A by the first HCAL module that shows energy.
-    seen : float
-        Events of sideband A that these stand for, with prescales.
+    weight : float
+        Events that one of them stands for (prescale).
     normalisation : Normalisation or None
         Of the muon pairs.
     probes : dict of str to Probe
@@ -43,7 +49,7 @@ class PeriodInputs:
     sideband_c: Sequence[float]
     eot: float
     starts: tuple[int, ...] | None = None
-    seen: float = 0.0
+    weight: float = 1.0
     normalisation: Normalisation | None = None
     probes: Mapping[str, Probe] = field(default_factory=dict)
 
@@ -61,18 +67,21 @@ class BackgroundEstimate:
         computed where the published ones count.
     upstream : Upstream
         The fits of sideband C.
+    notes : tuple of str
+        What was missing or too few, and what was done instead.
     """
 
     table: BackgroundTable
     compared: BackgroundTable
     upstream: Upstream
+    notes: tuple[str, ...]
 
 
 def estimate_background(
     config: Config,
     inputs: Mapping[str, PeriodInputs],
     pairs: Pairs | None = None,
-    control: Sequence[float] | None = None,
+    control: ControlSample | None = None,
 ) -> BackgroundEstimate:
     """Estimate the background of each period from its own data, where there are any.
 
@@ -87,8 +96,8 @@ def estimate_background(
         By period.
     pairs : Pairs or None
         Simulated muon pairs, for the energies of the muons.
-    control : sequence of float or None
-        E_ECAL [GeV] of a control sample of upstream interactions.
+    control : ControlSample or None
+        Upstream interactions, tagged or simulated.
 
     Raises
     ------
@@ -96,7 +105,9 @@ def estimate_background(
         If the fit range begins inside the box.
     """
     sidebands = {name: one.sideband_c for name, one in inputs.items()}
-    upstream = estimate_upstream(config, sidebands, control)
+    eot = {name: one.eot for name, one in inputs.items()}
+    upstream = estimate_upstream(config, sidebands, control, eot)
+    notes = list(upstream.notes)
     starts = _all_starts(inputs)
     counted: list[BackgroundRow] = []
     compared: list[BackgroundRow] = []
@@ -108,7 +119,8 @@ def estimate_background(
             source: BackgroundRow(name, source, estimate, _scope(source, name, group))
             for source, estimate in made.items()
         }
-        published = {row.source: row for row in published_rows(config, name)}
+        notes += [f"{name}: {_MISSING[s]}; published" for s in _MISSING if s not in made]
+        published = {row.source: row for row in published_rows(config, name, one.eot)}
         for source in dict.fromkeys([*published, *own]):
             rows = [rows[source] for rows in (own, published) if source in rows]
             if source == DECAY and config.background.decays == "published":
@@ -116,7 +128,7 @@ def estimate_background(
             counted.append(rows[0])
             compared += [row for row in rows[1:] if row != rows[0]]
     return BackgroundEstimate(
-        BackgroundTable(tuple(counted)), BackgroundTable(tuple(compared)), upstream
+        BackgroundTable(tuple(counted)), BackgroundTable(tuple(compared)), upstream, tuple(notes)
     )
 
 
@@ -132,7 +144,7 @@ def _computed(
     period, beam = config.periods[name], config.background.beam
     made: dict[str, Estimate] = {}
     if one.starts is not None:
-        made[PUNCH_THROUGH] = estimate_punch_through(starts, one.seen)
+        made[PUNCH_THROUGH] = estimate_punch_through(starts, sum(one.starts), one.weight)
     if one.normalisation is not None and pairs is not None and probes:
         made[DIMUON] = estimate_dimuon(
             one.normalisation,

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from na64ana.config import Config
+from na64ana.errors import BackgroundError
 from na64ana.provenance import lineage
 
 Floats = npt.NDArray[np.float64]
@@ -50,8 +51,17 @@ class Estimate:
     def of_draws(
         cls, draws: Floats, method: str, inputs: Mapping[str, float | int | str], *, limit: bool
     ) -> "Estimate":
-        """Return the median and the central interval of draws ``(n,)`` of the expected events."""
+        """Return the median and the central interval of draws ``(n,)`` of the expected events.
+
+        Raises
+        ------
+        BackgroundError
+            If the draws have no positive median: there is no log-normal error then.
+        """
         low, middle, high = np.quantile(draws, [ONE_SIGMA[0], 0.5, ONE_SIGMA[1]])
+        if not (np.isfinite(high) and low > 0):
+            msg = f"{method}: the drawn events are not positive; check its inputs {dict(inputs)}"
+            raise BackgroundError(msg)
         upper = float(np.quantile(draws, LIMIT_LEVEL)) if limit else None
         factors = (float(low / middle), float(high / middle))
         return cls(float(middle), factors, method, dict(inputs), upper)
@@ -126,16 +136,15 @@ class BackgroundTable:
         return together
 
     def total(self, periods: Iterable[str]) -> tuple[float, float, float]:
-        """Return the sum of events over periods, and its 68 % interval.
+        """Return median and 68 % interval of the sum of events over periods.
 
-        The interval is that of the sum of log-normals, drawn with a fixed seed; rows with the
-        same source and scope move together, others on their own.
+        Of the sum of log-normals, drawn with a fixed seed; rows with the same source and scope move
+        together, others on their own. The median of a sum is not the sum of medians.
         """
         wanted = set(periods)
         draws = sum((d for name, d in self._draws().items() if name in wanted), np.zeros(1))
-        events = sum(row.events for row in self.rows if row.period in wanted)
-        low, high = np.quantile(draws, ONE_SIGMA)
-        return events, float(low), float(high)
+        low, middle, high = np.quantile(draws, [ONE_SIGMA[0], 0.5, ONE_SIGMA[1]])
+        return float(middle), float(low), float(high)
 
     def correlation(self) -> Floats:
         """Return the correlation ``(n, n)`` of the logarithms of the sums of the `n` periods."""
@@ -152,13 +161,22 @@ class BackgroundTable:
         return sums
 
 
-def published_rows(config: Config, period: str) -> tuple[BackgroundRow, ...]:
+def published_rows(
+    config: Config, period: str, eot: float | None = None
+) -> tuple[BackgroundRow, ...]:
     """Return the published backgrounds of a period: its group's sums, divided by EOT.
 
     The log-normal factor is one plus the relative error.
+
+    Parameters
+    ----------
+    config : Config
+    period : str
+    eot : float or None
+        Electrons on target that were read; None takes those of the configuration.
     """
     group = config.periods[period].group
-    share = config.periods[period].eot / config.published[group].eot
+    share = (config.periods[period].eot if eot is None else eot) / config.published[group].eot
     rows = []
     for source, number in config.published[group].backgrounds.items():
         factor = 1 + number.error / number.events

@@ -23,8 +23,29 @@ from na64ana.background.table import (
     published_rows,
 )
 from na64ana.config import Config
+from na64ana.errors import BackgroundError
 
 Sidebands = Mapping[str, Sequence[float]]
+
+
+#: Goodness of fit below which it is said (choice).
+GOODNESS_MIN = 0.05
+
+
+@dataclass(frozen=True)
+class ControlSample:
+    """Upstream interactions whose shape is used.
+
+    Attributes
+    ----------
+    energies : sequence of float
+        E_ECAL [GeV].
+    e_ecal_min : float
+        Energy [GeV] from which on they are there: the edge of the box if theirs is closed, or zero.
+    """
+
+    energies: Sequence[float]
+    e_ecal_min: float
 
 
 @dataclass(frozen=True)
@@ -50,7 +71,10 @@ class Upstream:
 
 
 def estimate_upstream(
-    config: Config, sidebands: Sidebands, control: Sequence[float] | None = None
+    config: Config,
+    sidebands: Sidebands,
+    control: ControlSample | None = None,
+    eot: Mapping[str, float] | None = None,
 ) -> Upstream:
     """Extrapolate sideband C of each period into its box.
 
@@ -59,15 +83,17 @@ def estimate_upstream(
     config : Config
     sidebands : mapping of str to sequence of float
         E_ECAL [GeV] of the events of sideband C, by period.
-    control : sequence of float or None
-        E_ECAL [GeV] of a control sample with the same shape (`families.Control`).
+    control : ControlSample or None
+        With the same shape (`families.Control`).
+    eot : mapping of str to float or None
+        Electrons on target that were read, for published numbers; None takes those declared.
 
     Raises
     ------
     BackgroundError
-        If the fit range begins inside the box.
+        If the fit range begins inside the box, or ends above the edge of the trigger.
     """
-    made = _Fits(config, sidebands, control)
+    made = _Fits(config, sidebands, control, eot or {})
     rows: dict[str, BackgroundRow] = {}
     for scope, members in _fitted_together(config, sidebands).items():
         fit = made.fit(scope, members, members[0])
@@ -96,9 +122,13 @@ class _Fits:
     """The fits that were made so far, and what there is to say of them."""
 
     def __init__(
-        self, config: Config, sidebands: Sidebands, control: Sequence[float] | None
+        self,
+        config: Config,
+        sidebands: Sidebands,
+        control: ControlSample | None,
+        eot: Mapping[str, float],
     ) -> None:
-        self.config, self.sidebands, self.control = config, sidebands, control
+        self.config, self.sidebands, self.control, self.eot = config, sidebands, control, eot
         self.done: dict[str, Extrapolation] = {}
         self.goodness: dict[str, float] = {}
         self.notes: list[str] = []
@@ -107,18 +137,28 @@ class _Fits:
         """Fit the events of `members` for the box of a period; None if there are too few."""
         if scope in self.done:
             return self.done[scope]
-        edges = fit_edges(self.config.periods[of_box].e_ecal_max, self.config.background)
+        _check_trigger(self.config, of_box)
+        # Below the box of a lender there are no events of its sideband.
+        least = max(self.config.periods[name].e_ecal_max for name in members)
+        options = self.config.background
+        if least > self.config.periods[of_box].e_ecal_max:
+            low = max(least, options.sideband_c_min or 0.0)
+            options = options.model_copy(update={"sideband_c_min": low})
+        edges = fit_edges(self.config.periods[of_box].e_ecal_max, options)
         inside = [e for name in members for e in self._inside(name, edges[0])]
         if len(inside) < self.config.background.n_events_min:
             return None
         fit = extrapolate(
             inside,
             self.config.periods[of_box].e_ecal_max,
-            self.config.background,
+            options,
             None if self.control is None else make_control(self.control, edges),
         )
         counts = np.histogram(inside, edges)[0]
-        self.done[scope], self.goodness[scope] = fit, goodness(counts, edges, fit.best.family)
+        p_value = goodness(counts, edges, fit.best.family)
+        self.done[scope], self.goodness[scope] = fit, p_value
+        if p_value < GOODNESS_MIN:
+            self.notes.append(f"{scope}: no function describes sideband C well (p = {p_value:.3f})")
         self.notes += [f"{scope}: {note}" for note in fit.notes]
         return fit
 
@@ -134,11 +174,11 @@ class _Fits:
             return BackgroundRow(period, UPSTREAM, estimate, scope)
         count = "no events" if n == 0 else f"{n} event{'s' if n > 1 else ''}"
         said = f"{period}: {count} in sideband C, fewer than {fewest}"
-        lender, fit = self._borrow(period, scope, fit)
+        lender, common, fit = self._borrow(period, scope, fit)
         if fit is not None:
-            self.notes.append(f"{said}: its own number, times box over sideband of {lender}")
-            return BackgroundRow(period, UPSTREAM, _of_few(n, fit, lender), lender)
-        for row in published_rows(self.config, period):
+            self.notes.append(f"{said}: its own number, times box over sideband C of {lender}")
+            return BackgroundRow(period, UPSTREAM, _of_few(n, fit, lender), common)
+        for row in published_rows(self.config, period, self.eot.get(period)):
             if row.source == UPSTREAM:
                 self.notes.append(f"{said}, and no other period to borrow from: published number")
                 return row
@@ -153,17 +193,20 @@ class _Fits:
 
     def _borrow(
         self, period: str, scope: str, fit: Extrapolation | None
-    ) -> tuple[str, Extrapolation | None]:
-        """Return a fit for the box of a period, to its group or to all periods, and its name."""
+    ) -> tuple[str, str, Extrapolation | None]:
+        """Return a fit for the box of a period, to its group or to all periods.
+
+        With the names of the periods that were fitted, and of those that share its error.
+        """
         if fit is not None:
-            return scope, fit
-        group = self.config.groups()[self.config.periods[period].group]
-        for members in (group, tuple(self.sidebands)):
+            return scope, scope, fit
+        group = self.config.periods[period].group
+        for common, members in ((group, self.config.groups()[group]), ("all", self.sidebands)):
             there = [name for name in members if name in self.sidebands]
-            name = f"{'+'.join(there)} for {period}"
-            if (found := self.fit(name, there, period)) is not None:
-                return name, found
-        return "", None
+            name = "+".join(there)
+            if (found := self.fit(f"{name} for {period}", there, period)) is not None:
+                return name, common, found
+        return "", "", None
 
     def _bound(self, period: str, n: int) -> Estimate:
         """Return an upper limit as an estimate: a falling spectrum has no more in the box."""
@@ -174,13 +217,22 @@ class _Fits:
         return Estimate(limit, (0.5, 2.0), "upper limit, flat spectrum", inputs, limit)
 
 
-def make_control(energies: Sequence[float], edges: np.typing.NDArray[np.float64]) -> Control:
-    """Return a control sample in the bins `edges` [GeV], and below them if it has events there."""
+def make_control(sample: ControlSample, edges: np.typing.NDArray[np.float64]) -> Control:
+    """Return a control sample in the bins `edges` [GeV], and in those below that it may fill."""
     width = float(edges[1] - edges[0])
-    below = np.arange(float(edges[0]) - width, -1e-9, -width)[::-1]
-    if len(energies) and min(energies) < edges[0]:
-        edges = np.concatenate([below, edges])
-    return Control(np.histogram(energies, edges)[0], edges)
+    below = np.arange(float(edges[0]) - width, sample.e_ecal_min - 1e-9, -width)[::-1]
+    wider = np.concatenate([below, edges])
+    return Control(np.histogram(sample.energies, wider)[0], wider)
+
+
+def _check_trigger(config: Config, period: str) -> None:
+    trigger = config.selection_of(period).trigger.e_ecal_max
+    if config.background.sideband_c_max > trigger:
+        msg = (
+            f"the fit range ends at {config.background.sideband_c_max:g} GeV, above the edge of "
+            f"the trigger at {trigger:g} GeV; lower background.sideband_c_max"
+        )
+        raise BackgroundError(msg)
 
 
 def _of_few(n: int, fit: Extrapolation, lender: str) -> Estimate:

@@ -9,10 +9,8 @@ from rich.table import Table
 from na64ana.background.estimate import BackgroundEstimate
 from na64ana.background.extrapolation import Extrapolation
 from na64ana.background.table import BackgroundRow, BackgroundTable
+from na64ana.workflow.background_files import SMALL
 from na64ana.workflow.stored_background import StoredBackground
-
-#: Events below which a number is not printed; background.csv has all.
-_SMALL = 1e-3
 
 
 def print_background(
@@ -162,13 +160,13 @@ def _fit(scope: str, fit: Extrapolation, p_value: float) -> Table:
 def _with_interval(events: float, low: float, high: float, limit: float | None = None) -> str:
     if limit is not None:
         return f"{_events(events)} (90 %: <{limit:.1g})"
-    if events < _SMALL:
+    if events < SMALL:
         return f"{_events(events)} (<{high:.1g})"
     return f"{_events(events)} ({_interval(low, high)})"
 
 
 def _events(number: float) -> str:
-    return f"<{_SMALL:g}" if number < _SMALL else f"{number:.2g}"
+    return f"<{SMALL:g}" if number < SMALL else f"{number:.2g}"
 
 
 def _interval(low: float, high: float) -> str:

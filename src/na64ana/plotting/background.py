@@ -83,16 +83,20 @@ def plot_sideband(
         )
     above = edges[edges >= fit.e_ecal_max - 1e-9]
     counts = np.histogram(energies, above)[0]
-    filled = counts > 0
-    ax.errorbar(
-        ((above[1:] + above[:-1]) / 2)[filled],
-        counts[filled],
-        yerr=_poisson_errors(counts[filled]),
-        fmt="o",
-        ms=4,
-        color=BLACK,
-        label="sideband C",
-    )
+    fitted = above[:-1] >= fit.fit_range[0] - 1e-9
+    for some, label, face in ((fitted, "sideband C", BLACK), (~fitted, "not fitted", "white")):
+        filled = (counts > 0) & some
+        if filled.any():
+            ax.errorbar(
+                ((above[1:] + above[:-1]) / 2)[filled],
+                counts[filled],
+                yerr=_poisson_errors(counts[filled]),
+                fmt="o",
+                ms=4,
+                color=BLACK,
+                markerfacecolor=face,
+                label=label,
+            )
     found = "closed" if observed is None else f"{observed} observed"
     ax.text(
         0.03,

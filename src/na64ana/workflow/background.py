@@ -1,16 +1,23 @@
 """The background from tallies: of a run, or of a result on disk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
 
-from na64ana.background.dimuon import Normalisation, Pairs, Probe
+from na64ana.background.dimuon import (
+    SCALE_WINDOW,
+    Normalisation,
+    Pairs,
+    Probe,
+    find_energy_scale,
+)
 from na64ana.background.estimate import (
     BackgroundEstimate,
     PeriodInputs,
     estimate_background,
 )
+from na64ana.background.upstream import ControlSample
 from na64ana.config import Config
 from na64ana.cuts.selection import Templates
 from na64ana.io.format import EventClass
@@ -25,9 +32,7 @@ Tallies = Mapping[str, Tally]
 Prescales = Mapping[str, Mapping[str, int]]
 
 #: Simulated muon pairs for the probability of a loss, and their seed (choices).
-N_PAIRS, SEED = 100_000, 1717
-#: Energies [GeV] in the ECAL between which the mean tells the energy scale: inside the trigger.
-SCALE_WINDOW = (20.0, 85.0)
+N_PAIRS, SEED = 400_000, 1717
 
 
 def background_of(
@@ -38,7 +43,7 @@ def background_of(
     eot: Mapping[str, float],
     prescales: Prescales,
     templates: Templates,
-    control: Sequence[float] | None = None,
+    control: ControlSample | None = None,
 ) -> BackgroundEstimate:
     """Estimate the background of what was selected.
 
@@ -53,8 +58,8 @@ def background_of(
         Of the classes of simulated events, by period.
     templates : mapping of str to ShowerTemplate
         That the selection was made with.
-    control : sequence of float or None
-        E_ECAL [GeV] of a control sample of upstream interactions.
+    control : ControlSample or None
+        Upstream interactions, tagged or simulated.
 
     Raises
     ------
@@ -64,14 +69,14 @@ def background_of(
     inputs = {}
     for name, tally in search.items():
         factors = prescales.get(name, {})
-        starts = tally.histograms.get(STARTS)
-        weights = np.array([float(factors.get(kind, 1)) for kind in CLASSES])
+        quiet_veto = config.selection_of(name).veto_quiet is not None
+        starts = tally.histograms.get(STARTS) if quiet_veto else None
         pairs = dimuon.get(name)
         inputs[name] = PeriodInputs(
             sideband_c=tally.sideband_c,
             eot=eot[name],
             starts=None if starts is None else _whole(starts.values().sum(axis=1)[:NO_START]),
-            seen=0.0 if starts is None else float((starts.values()[:NO_START] @ weights).sum()),
+            weight=1.0 if starts is None else _weight(starts, factors),
             normalisation=None
             if pairs is None
             else _normalise(config, name, pairs, templates, factors.get("dimuon", 1)),
@@ -80,16 +85,22 @@ def background_of(
     return estimate_background(config, inputs, simulated_pairs(config), control)
 
 
+def _weight(starts: Histogram, factors: Mapping[str, int]) -> float:
+    """Return how many events one of sideband A stands for, on average over the classes."""
+    counts = starts.values()[:NO_START].sum(axis=0)
+    weights = np.array([float(factors.get(kind, 1)) for kind in CLASSES])
+    return float(counts @ weights / counts.sum()) if counts.sum() else 1.0
+
+
 @lru_cache(maxsize=4)
 def _pairs(trigger: float) -> Pairs:
-    """Return simulated pairs with less energy in the ECAL than the trigger allows [GeV]."""
+    """Return simulated pairs, for an edge of the trigger [GeV]."""
     truth = dimuons(np.random.default_rng(SEED), N_PAIRS)
-    kept = truth.e_em < trigger
-    return Pairs(truth.e_em[kept].astype(float), truth.e_muon[kept].astype(float))
+    return Pairs(truth.e_em.astype(float), truth.e_muon.astype(float), trigger)
 
 
 def simulated_pairs(config: Config) -> Pairs:
-    """Return simulated muon pairs that the trigger keeps."""
+    """Return simulated muon pairs."""
     return _pairs(max(row.value.e_ecal_max for row in config.conditions.trigger))
 
 
@@ -102,18 +113,22 @@ def _normalise(
     if selected < CONTROL_MIN:
         return None
     simulated = control_sample(config, period, templates.get(period), "dimuon", EventClass.DIMUON)
-    counts = list(simulated.cut_flow.counts().values())
-    kept, before = counts[-1], counts[-3]  # two cuts make the control sample of electrons
+    counts = simulated.cut_flow.counts()
+    names = list(counts)
+    kept = counts["hcal_dimuon"]
+    before = counts[names[names.index("veto_dimuon") - 1]]
     share = kept / before
     means = [_mean(one.histograms["dimuon_e_ecal"]) for one in (measured, simulated)]
     (data, data_error), (model, model_error) = means
+    error = float(np.hypot(data_error, model_error * data / model) / model)
+    scale, scale_error = find_energy_scale(data / model, error, simulated_pairs(config))
     return Normalisation(
         selected=selected,
         prescale=prescale,
         efficiency=share,
         efficiency_error=float(np.sqrt(share * (1 - share) / before)),
-        energy_scale=data / model,
-        energy_scale_error=float(np.hypot(data_error / data, model_error / model)),
+        energy_scale=scale,
+        energy_scale_error=scale_error,
     )
 
 

@@ -26,9 +26,16 @@ from na64ana.workflow.stored_background import (
     configuration_lineage,
 )
 
+#: Events below which tables for readers print no number; CSV and JSON have all.
+SMALL = 1e-3
 _COLUMNS = (
     *("period", "source", "counted", "events", "events_minus_1_sigma", "events_plus_1_sigma"),
-    *(f"upper_limit_{100 * LIMIT_LEVEL:.0f}", "error_common_to", "method", "lineage"),
+    *(f"upper_limit_{100 * LIMIT_LEVEL:.0f}", "error_common_to", "method", "inputs", "lineage"),
+)
+#: What of a manifest makes its lineage, beside what was found in an open box.
+_IDENTITY = (
+    *("box", "versions", "configuration_sha256", "selection_lineage", "control_sample_lineage"),
+    *("eot", "background", "background_not_counted", "extrapolations"),
 )
 #: What the sources are called in a table that is read.
 TITLES = {
@@ -44,7 +51,8 @@ def file_names(found: StoredBackground) -> tuple[str, ...]:
     """Return the names of the files of a background; those with an open box have their own."""
     stem = _stem(found)
     tables = (f"{stem}.csv", f"{stem}.tex", f"{stem}.json")
-    drawn = [*_sidebands(found), "plane"]
+    # The plane is that of the blinded result, and stays what it was when the box is open.
+    drawn = [*_sidebands(found), *(["plane"] if found.opening is None else [])]
     return (*tables, *(f"{stem}_{name}{end}" for name in drawn for end in (".png", ".csv")))
 
 
@@ -66,7 +74,9 @@ def write_background(
     names, stem = file_names(found), _stem(found)
     observed = None if found.opening is None else found.opening.observed
     manifest = describe_background(found, inputs)
-    with atomic_files(folder, names, overwrite=overwrite) as staging:
+    # fits of an earlier estimate of other periods must not stand beside this one
+    earlier = {path.name for path in folder.glob(f"{stem}_sideband_*")} - set(names)
+    with atomic_files(folder, names, overwrite=overwrite, obsolete=earlier) as staging:
         (staging / f"{stem}.csv").write_text(background_csv(found.estimate), encoding="utf-8")
         latex = background_latex(found.estimate, observed)
         (staging / f"{stem}.tex").write_text(latex, encoding="utf-8")
@@ -74,10 +84,11 @@ def write_background(
         (staging / f"{stem}.json").write_text(text, encoding="utf-8")
         for name, (scope, periods) in _sidebands(found).items():
             _draw_sideband(found, scope, periods, staging / f"{stem}_{name}.png")
-        about = found.result.about
-        draw_plane(
-            found.config, found.result.tallies, about["prescale"], staging / f"{stem}_plane.png"
-        )
+        if found.opening is None:
+            about = found.result.about
+            draw_plane(
+                found.config, found.result.tallies, about["prescale"], staging / f"{stem}_plane.png"
+            )
     append_background(found, folder, manifest["lineage"])
     return names
 
@@ -109,8 +120,12 @@ def describe_background(found: StoredBackground, inputs: Mapping[str, Any]) -> d
     }
     if found.opening is not None:
         content["opening"] = asdict(found.opening)
-    # When something was written is no input: the same inputs give the same lineage.
-    identity = lineage({k: v for k, v in content.items() if not k.startswith("open")})
+    # When and where something was written is no input: the same inputs give the same lineage.
+    identity = lineage(
+        [content[key] for key in _IDENTITY],
+        None if found.opening is None else dict(found.opening.observed),
+        None if found.opening is None else found.opening.selection_lineage,
+    )
     return {"lineage": identity, "written": datetime.now(UTC).isoformat(), **content}
 
 
@@ -144,7 +159,7 @@ def _draw_sideband(
     if found.opening is not None:
         observed = sum(found.opening.observed.get(name, 0) for name in periods)
     p = found.estimate.upstream.goodness[scope]
-    control = f", shape of {fit.n_control} control events too" if fit.n_control else ""
+    control = f", {fit.n_control} control events" if fit.n_control else ""
     with figure(path, 8, 6) as fig:
         plot_sideband(
             fit,
@@ -205,7 +220,7 @@ def describe_estimate(estimate: BackgroundEstimate) -> dict[str, Any]:
 
 
 def background_csv(estimate: BackgroundEstimate) -> str:
-    """Return all rows as CSV, also those that do not count."""
+    """Return all rows as CSV, also those that do not count, and the sums."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
@@ -215,9 +230,12 @@ def background_csv(estimate: BackgroundEstimate) -> str:
             limit = row.estimate.upper_limit
             numbers = [f"{x:.6g}" for x in (row.events, row.events * down, row.events * up)]
             numbers.append("" if limit is None else f"{limit:.6g}")
-            writer.writerow(
-                [row.period, row.source, counted, *numbers, row.scope, row.method, row.lineage]
-            )
+            inputs = json.dumps(dict(row.estimate.inputs))
+            said = (row.scope, row.method, inputs, row.lineage)
+            writer.writerow([row.period, row.source, counted, *numbers, *said])
+    for scope, periods in _totals(estimate.table).items():
+        numbers = [f"{x:.6g}" for x in estimate.table.total(periods)]
+        writer.writerow([scope, "total", "", *numbers, "", "", "", "", estimate.table.lineage])
     return text.getvalue()
 
 
@@ -249,6 +267,8 @@ def _latex_row(title: str, table: BackgroundTable, periods: tuple[str, ...]) -> 
 
 
 def _latex_number(events: float, low: float, high: float) -> str:
+    if events < SMALL:
+        return f"$<{SMALL:g}$"
     return rf"${events:.2g}^{{+{high - events:.2g}}}_{{-{events - low:.2g}}}$"
 
 

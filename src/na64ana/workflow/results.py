@@ -150,7 +150,7 @@ def write_calibration(calibrated: Calibrated, folder: Path) -> None:
 def append_history(selected: Selected, folder: Path) -> None:
     """Add to the history of a folder which files were read, when, and for what."""
     line = {
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "time": datetime.now(UTC).isoformat(timespec="microseconds"),
         "processor": selected.processor.stem,
         "lineage": selected.lineage,
         "blinded": selected.blinded,

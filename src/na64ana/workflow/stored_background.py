@@ -2,19 +2,22 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from na64ana.background.estimate import BackgroundEstimate
+from na64ana.background.upstream import ControlSample
 from na64ana.config import Config
-from na64ana.cuts.selection import Templates
+from na64ana.cuts.selection import Templates, make_cuts
 from na64ana.errors import ConfigError, DataError
 from na64ana.processing.checkpoints import template_digest
 from na64ana.provenance import lineage
-from na64ana.tally.tally import Tally
+from na64ana.tally.tally import IDENTITY, Tally
 from na64ana.workflow.background import background_of
 from na64ana.workflow.results import HISTORY, TEMPLATES, Result, read_result, read_templates
 
@@ -31,15 +34,18 @@ class Opening:
     observed : dict of str to int
         Events in the box by period.
     date : str
-        When the box was opened, in UTC.
+        When this result was made, in UTC.
+    first : str
+        When the box of these files was first opened, by any command that is on record.
     selection_lineage : str
         Of the open result.
     recorded_before : str or None
-        When the same estimate was written with the box closed; None if it never was.
+        When the same estimate was written before that, with the box closed; None if it never was.
     """
 
     observed: Mapping[str, int]
     date: str
+    first: str
     selection_lineage: str
     recorded_before: str | None
 
@@ -140,7 +146,7 @@ def load_background(
         )
         raise DataError(msg)
     _check_search(result)
-    _check_boxes(config, result)
+    _check_cuts(config, result)
     dimuon, templates, notes = _control_samples(result)
     sample = None if control is None else read_result(control)
     estimate = background_of(
@@ -150,27 +156,43 @@ def load_background(
         eot={name: one["eot"] for name, one in result.about["exposures"].items()},
         prescales=result.about["prescale"],
         templates=templates,
-        control=None if sample is None else _quiet_energies(sample),
+        control=None if sample is None else _control_sample(sample, result),
     )
-    history = _history(folder)
+    open_result = None if opened is None else read_result(opened)
+    folders = [folder, result.path.parent]
+    if open_result is not None:
+        _check_opened(result, open_result)
+        folders.append(open_result.path.parent)
+    history = _history(folders)
+    first = _first_opening(history, result)
+    recorded = _recorded_before(history, estimate.table.lineage, first)
     opening = None
-    if opened is not None:
-        opening = _open(result, read_result(opened), estimate, history)
+    if open_result is not None:
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        opening = Opening(
+            observed={
+                name: tally.regions["signal_box"] for name, tally in open_result.tallies.items()
+            },
+            date=now,
+            first=first or now,
+            selection_lineage=open_result.about["lineage"],
+            recorded_before=recorded,
+        )
     return StoredBackground(
         config=config,
         result=result,
         estimate=estimate,
-        notes=(*notes, *estimate.upstream.notes),
+        notes=(*notes, *estimate.notes),
         control=None if sample is None else sample.about["lineage"],
         opening=opening,
-        opened_before=_opened_before(history, estimate.table.lineage),
+        opened_before=first if first is not None and recorded is None else None,
     )
 
 
 def append_background(found: StoredBackground, folder: Path, identity: str) -> None:
     """Add to the history of a folder what was estimated, when, and whether the box was open."""
     line = {
-        "time": datetime.now(UTC).isoformat(timespec="seconds")
+        "time": datetime.now(UTC).isoformat(timespec="microseconds")
         if found.opening is None
         else found.opening.date,
         "command": "background",
@@ -181,6 +203,7 @@ def append_background(found: StoredBackground, folder: Path, identity: str) -> N
     }
     if found.opening is not None:
         line["open_selection_lineage"] = found.opening.selection_lineage
+        line["first_opening"] = found.opening.first
     with (folder / HISTORY).open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
         file.flush()
@@ -193,33 +216,38 @@ def configuration_lineage(config: Config) -> str:
 
 
 def _check_search(result: Result) -> None:
+    """Stop if a result is not one of the search, or lacks what this version writes."""
+    for key in ("exposures", "prescale", "cuts", "shower_templates_sha256", "lineage"):
+        if key not in result.about:
+            msg = f"{result.path}: says nothing of its {key}; make it again with this na64ana"
+            raise DataError(msg)
+    if not result.tallies:
+        msg = f"{result.path}: has no period; give a result of invisible.py"
+        raise DataError(msg)
     for name, tally in result.tallies.items():
-        if "region" not in tally.survivors and "regions" not in tally.histograms:
+        if "region" not in tally.survivors or "regions" not in tally.histograms:
             msg = f"{result.path}: period {name} has no sideband; give a result of invisible.py"
             raise DataError(msg)
 
 
-def _check_boxes(config: Config, result: Result) -> None:
-    """Stop if the box of the result is another one than that of the configuration."""
+def _check_cuts(config: Config, result: Result) -> None:
+    """Stop if a cut of the result, the box among them, is another one in the configuration."""
     for name in result.tallies:
         if name not in config.periods:
             msg = f"{result.path}: has period {name}, which the configuration has not"
             raise ConfigError(msg)
-        windows = result.windows(name)
-        box = {
-            "e_ecal": (windows.get(("missing_energy", "e_ecal")), config.periods[name].e_ecal_max),
-            "e_hcal": (
-                windows.get(("hcal_quiet", "e_hcal")),
-                config.selection_of(name).hcal_quiet.e_hcal_max,
-            ),
-        }
-        for axis, (window, wanted) in box.items():
-            if window is not None and abs((window[1] or 0.0) - wanted) > 1e-6:
-                msg = (
-                    f"{result.path}: the box of period {name} ends at {axis} {window[1]:g} GeV, in "
-                    f"the configuration at {wanted:g} GeV; give the configuration it was made with"
-                )
-                raise ConfigError(msg)
+        made = result.windows(name)
+        for cut in make_cuts(config, name):
+            for window in cut.windows:
+                key = (cut.name, window.observable)
+                edges = [None if np.isinf(edge) else edge for edge in (window.low, window.high)]
+                if key in made and list(made[key]) != edges:
+                    msg = (
+                        f"{result.path}: {cut.name} of period {name} asks {window.observable} from "
+                        f"{made[key][0]} to {made[key][1]}, in the configuration from {edges[0]} "
+                        f"to {edges[1]}; give the configuration that it was made with"
+                    )
+                    raise ConfigError(msg)
 
 
 def _control_samples(result: Result) -> tuple[dict[str, Tally], Templates, tuple[str, ...]]:
@@ -247,66 +275,107 @@ def _control_samples(result: Result) -> tuple[dict[str, Tally], Templates, tuple
     return pairs.tallies, templates, ()
 
 
-def _quiet_energies(sample: Result) -> list[float]:
-    """Return E_ECAL [GeV] of all events with a quiet HCAL, those in an open box too."""
+def _control_sample(sample: Result, result: Result) -> ControlSample:
+    """Return all events with a quiet HCAL of a result that holds none of the search.
+
+    Events of a box that is closed are not there: then the sample begins at the edge of the box.
+
+    Raises
+    ------
+    DataError
+        If there are none, or some of them are in the sideband that they shall describe.
+    """
     energies: list[float] = []
-    for tally in sample.tallies.values():
-        energies += [float(e) for e in tally.survivors.get("e_ecal", ())]
+    edges = [0.0]
+    for name, tally in sample.tallies.items():
+        if "region" not in tally.survivors:
+            continue
+        energies += [float(e) for e in tally.survivors["e_ecal"]]
+        if name in result.tallies and _identities(tally) & _identities(result.tallies[name]):
+            msg = (
+                f"{sample.path}: holds events of sideband C of {result.path}, which would count "
+                "twice; a control sample is another selection, tagged or simulated"
+            )
+            raise DataError(msg)
+        if tally.blinded:
+            edges.append(sample.windows(name)[("missing_energy", "e_ecal")][1] or 0.0)
     if not energies:
         msg = f"{sample.path}: holds no events with a quiet HCAL; a control sample needs some"
         raise DataError(msg)
-    return energies
+    return ControlSample(energies, max(edges))
 
 
-def _open(
-    result: Result, opened: Result, estimate: BackgroundEstimate, history: list[dict[str, Any]]
-) -> Opening:
-    """Return the opening of the box, if the open result differs from the blinded one by it only."""
+def _identities(tally: Tally) -> set[tuple[int, ...]]:
+    columns = [tally.survivors[name].tolist() for name in IDENTITY]
+    return set(zip(*columns, strict=True))
+
+
+def _check_opened(result: Result, opened: Result) -> None:
+    """Stop if an open result differs from the blinded one by more than the box."""
     if opened.about["blinded"]:
         msg = f"{opened.path}: its box is closed; make it with 'na64ana process --unblind'"
         raise DataError(msg)
     for name in _SAME:
-        if opened.about[name] != result.about[name]:
+        if opened.about.get(name) != result.about[name]:
             msg = (
                 f"{opened.path}: differs from {result.path} in {name.replace('_', ' ')}; open the "
                 "box of the same selection and the same files"
             )
             raise DataError(msg)
-    same = [
-        line
-        for line in history
-        if line["box"] == "closed" and line["background_lineage"] == estimate.table.lineage
-    ]
-    return Opening(
-        observed={name: tally.regions["signal_box"] for name, tally in opened.tallies.items()},
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
-        selection_lineage=opened.about["lineage"],
-        recorded_before=same[0]["time"] if same else None,
-    )
+    for name, tally in result.tallies.items():
+        other = opened.tallies.get(name)
+        if other is None or other.regions["sideband_c"] != tally.regions["sideband_c"]:
+            msg = f"{opened.path}: period {name} has another sideband C than in {result.path}"
+            raise DataError(msg)
 
 
-def _opened_before(history: list[dict[str, Any]], identity: str) -> str | None:
-    """Return when a box was first opened, if that was before an estimate was on record."""
+def _first_opening(history: list[dict[str, Any]], result: Result) -> str | None:
+    """Return when a box of the files of a result was first opened, by any command on record."""
+    uuids = {read.uuid for tally in result.tallies.values() for read in tally.reads}
+    times = []
     for line in history:
-        if line["background_lineage"] == identity:
-            return None
-        if line["box"] == "opened":
-            return str(line["time"])
-    return None
-
-
-def _history(folder: Path) -> list[dict[str, Any]]:
-    """Return what `background` wrote into the history of a folder."""
-    path = folder / HISTORY
-    if not path.exists():
-        return []
-    lines = []
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            line = json.loads(text)
-        except ValueError as error:
-            msg = f"{path}, line {number}: is no JSON; the history is only ever added to"
-            raise DataError(msg) from error
         if line.get("command") == "background":
-            lines.append(line)
+            opened = line.get("box") == "opened"
+        else:  # of 'na64ana process'
+            files = {file.get("uuid") for file in line.get("files", [])}
+            opened = line.get("blinded") is False and bool(files & uuids)
+        if opened:
+            times.append(str(line.get("first_opening", line.get("time", ""))))
+    return min(times, default=None)
+
+
+def _recorded_before(history: list[dict[str, Any]], identity: str, first: str | None) -> str | None:
+    """Return when an estimate was first on record with the box closed, if before any opening."""
+    times = [
+        str(line.get("time", ""))
+        for line in history
+        if line.get("command") == "background"
+        and line.get("box") == "closed"
+        and line.get("background_lineage") == identity
+    ]
+    return min((time for time in times if first is None or time < first), default=None)
+
+
+def _history(folders: Iterable[Path]) -> list[dict[str, Any]]:
+    """Return the lines of the histories of folders."""
+    lines = []
+    for folder in dict.fromkeys(folder.resolve() for folder in folders):
+        path = folder / HISTORY
+        if not path.exists():
+            continue
+        try:
+            texts = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            msg = f"{path}: cannot be read ({error}); the history is only ever added to"
+            raise DataError(msg) from error
+        for number, text in enumerate(texts, 1):
+            if not text.strip():
+                continue
+            try:
+                line = json.loads(text)
+            except ValueError as error:
+                msg = f"{path}, line {number}: is no JSON; the history is only ever added to"
+                raise DataError(msg) from error
+            if isinstance(line, dict):
+                lines.append(line)
     return lines
