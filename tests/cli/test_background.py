@@ -18,6 +18,8 @@ from na64ana.plotting.background import curve_edges, curves, plot_sideband
 from na64ana.workflow.process import run_process
 from na64ana.workflow.results import read_result, read_templates
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def results(stored, tmp_path) -> Path:

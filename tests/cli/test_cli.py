@@ -22,7 +22,9 @@ PERIODS = ["I", "II", "III", "IV", "V"]
 OUTPUTS = {
     "limits.csv",
     "limit.png",
+    "combinations.csv",
     "workspace.json",
+    "patchset.json",
     "manifest.json",
     "plane.png",
     "plane.csv",
@@ -354,7 +356,9 @@ def test_a_reader_that_leaves_early_loses_nothing(tmp_path):
         check=False,
     )
     assert "Traceback" not in done.stderr
-    assert left(tmp_path) == ["limit.png", "limits.csv", "manifest.json", "workspace.json"]
+    assert left(tmp_path) == sorted(
+        {"limit.png", "limits.csv", "manifest.json", "patchset.json"} | {"workspace.json"}
+    )
 
 
 def test_a_mistake_of_a_processor_is_one_line_too(run, event_file, tmp_path):

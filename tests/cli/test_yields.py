@@ -54,6 +54,7 @@ def test_yields_are_printed_and_written(run):
     assert "exists already" in err
 
 
+@pytest.mark.slow
 def test_other_models(run):
     code, out, err = run("yields", "--mediator", "S", "--mass", "10 MeV")
     assert code == 0, err

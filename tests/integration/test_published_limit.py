@@ -13,19 +13,26 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize("source", ["from_events", "from_published"])
 def test_the_limit_is_near_the_published_one(source, request):
     result = request.getfixturevalue(source)
-    ratios = {mass: ratio for mass, _, ratio in compare_with_published(result.curve)}
+    curve = result.by("marginalised")
+    ratios = {mass: ratio for mass, _, ratio in compare_with_published(curve)}
     assert list(ratios) == [0.002, 0.02, 0.1, 0.2, 0.7]
     # NA64 observed nothing: what is observed here counts as if it were nothing too
-    events = result.curve.event_limits[0].observed
+    events = curve.event_limits[0].observed
     for mass, ratio in ratios.items():
         as_published = ratio * np.sqrt(2.32 / events)
         assert 0.88 < as_published < 1.10, f"{as_published} at {mass} GeV"
 
 
 def test_the_published_inputs_exclude_the_published_number_of_events(from_published):
-    exact, letter = from_published.curve.event_limits[0], from_published.asymptotic.event_limits[0]
+    toys, exact, letter = (
+        from_published.by(method).event_limits[0]
+        for method in ("toys", "marginalised", "asymptotic")
+    )
+    assert from_published.curve.method == "toys"
     assert exact.observed == pytest.approx(2.32, abs=0.01)
     assert letter.observed == pytest.approx(1.76, abs=0.02)
+    assert letter.observed < toys.observed < exact.observed
+    assert 0 < toys.error < 0.2
     assert from_published.box == "published"
 
 

@@ -10,10 +10,11 @@ from scipy.optimize import brentq
 from scipy.stats import poisson
 
 from na64ana.errors import LimitError
+from na64ana.stats.asymptotic import compute_limit as compute_asymptotic_limit
 from na64ana.stats.curve import SHARE_STEP, compute_curve
 from na64ana.stats.marginalised import compute_limit
 from na64ana.stats.model import Channel, CountingModel, Sample, symmetric
-from na64ana.stats.workspace import compute_asymptotic_limit, make_workspace
+from na64ana.stats.workspace import make_workspace
 
 EOT = {"I": 4.3, "II": 5.4, "III": 18.6, "IV": 3.8, "V": 61.6}
 

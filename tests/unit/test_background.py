@@ -112,6 +112,7 @@ def two_components(rng, n):
     return energies[energies > EDGE]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_two_exponentials_find_what_iminuit_finds(config, seed):
     """ln b within a fifth of its error; the likelihood is never above what a minimiser reaches."""

@@ -29,7 +29,7 @@ def test_the_limit_is_drawn_as_it_is():
     asymptotic = make_curve("asymptotic", 1.0, None)
     reference = load_reference("na64_2023")
     ax = plot_limit(
-        curve, Figure().add_subplot(), asymptotic=asymptotic, references=[reference], title="t"
+        curve, Figure().add_subplot(), beside=[asymptotic], references=[reference], title="t"
     )
     drawn = lines(ax)
     assert drawn["observed, marginalised"] == pytest.approx(

@@ -225,6 +225,7 @@ def test_a_processor_that_cannot_be_used(config, tmp_path, text, said):
         load_processor(path, config, blinded=True)
 
 
+@pytest.mark.slow
 def test_a_mistake_in_a_processor_is_named(config, event_paths, tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(

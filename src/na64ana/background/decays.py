@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from na64ana.background.dimuon import Probe
+from na64ana.background.dimuon import Probe, michel_share
 from na64ana.background.table import N_DRAWS, SEED, Estimate
 from na64ana.config.models import BeamComposition
 from na64ana.constants import (
@@ -46,14 +46,14 @@ class Channel:
 def share_below(kind: str, x: float) -> float:
     """Return the share of decays in which the ECAL sees less than `x` of the energy.
 
-    Of pions, pi -> e nu: two bodies, flat. Of muons: 5/3 - 3 x^2 + 4/3 x^3. Of kaons,
+    Of pions, pi -> e nu: two bodies, flat. Of muons `michel_share`. Of kaons,
     K -> pi0 e nu: all but the neutrino, by the Dalitz density of a constant vector form factor
     (RPP, "Dalitz plot parameters for K -> 3 pi", and K_l3 form factors).
     """
     if kind == "pion":
         return x
     if kind == "muon":
-        return 5 / 3 * x - x**3 + x**4 / 3
+        return float(michel_share(x))
     e_neutrino, density = _kaon_neutrinos()
     # Its energy in the laboratory is E* (1 + cos) / M of that of the kaon, with cos flat.
     low = np.clip((1 - x) * M_KAON / e_neutrino - 1, -1, 1)

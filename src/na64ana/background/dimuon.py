@@ -24,10 +24,6 @@ SCALE_WINDOW = (20.0, 85.0)
 #: Factor of one standard deviation of the probability of a loss, for muons that stop or decay: the
 #: pairs lose energy by ionisation only and do not straggle (choice).
 MODEL_FACTOR = 2.0
-#: Energy shares of the electron of a muon decay, unpolarised, of equal probability: the density is
-#: 5/3 - 3 x^2 + 4/3 x^3 for a fast muon (RPP, section 58).
-_X = np.linspace(0, 1, 2001)
-_MICHEL = np.interp((np.arange(50) + 0.5) / 50, 5 / 3 * _X - _X**3 + _X**4 / 3, _X)
 
 
 @dataclass(frozen=True)
@@ -96,6 +92,14 @@ class Normalisation:
         return float(np.hypot(counted, self.efficiency_error / self.efficiency))
 
 
+def michel_share(x: Floats | float) -> Floats:
+    """Return how often the electron of the decay of a fast muon has less than a share `x` of it.
+
+    Of unpolarised muons: the density is 5/3 - 3 x^2 + 4/3 x^3 (RPP, section 58).
+    """
+    return np.asarray(5 / 3 * x - x**3 + x**4 / 3)
+
+
 def find_energy_scale(ratio: float, error: float, pairs: Pairs) -> tuple[float, float]:
     """Return the energy scale of the ECAL, measured over simulated, and its error.
 
@@ -141,11 +145,8 @@ def loss_terms(pairs: Pairs, e_ecal_max: float, energy_scale: float = 1.0) -> Fl
     gamma_c_tau = np.where(alive, energy / M_MU * C_TAU_MU, np.inf)
     decays = DECAY_WAY / gamma_c_tau
     below = e_ecal < e_ecal_max
-    with_electron = (
-        (e_ecal[:, None, None] + energy[:, :, None] * _MICHEL < e_ecal_max).mean(axis=2)
-        * decays
-        * alive
-    )
+    room = (e_ecal_max - e_ecal[:, None]) / np.where(alive, energy, 1.0)
+    with_electron = np.where(alive, michel_share(np.clip(room, 0.0, 1.0)) * decays, 0.0)
     n_alive = alive.sum(axis=1)
     terms = np.zeros((3, 3))
     for count in range(3):

@@ -12,12 +12,14 @@ import click
 
 from na64ana import __version__
 from na64ana.cli.background import background
+from na64ana.cli.check import check
 from na64ana.cli.cutflow import cutflow
 from na64ana.cli.inspect import inspect
 from na64ana.cli.limits import limits
 from na64ana.cli.process import process
 from na64ana.cli.simulate import simulate
 from na64ana.cli.skim import skim
+from na64ana.cli.toys import toys
 from na64ana.cli.yields import yields
 from na64ana.errors import NA64AnaError
 
@@ -38,12 +40,14 @@ def cli(debug: bool) -> None:
 
 
 cli.add_command(background)
+cli.add_command(check)
 cli.add_command(cutflow)
 cli.add_command(inspect)
 cli.add_command(limits)
 cli.add_command(process)
 cli.add_command(simulate)
 cli.add_command(skim)
+cli.add_command(toys)
 cli.add_command(yields)
 
 

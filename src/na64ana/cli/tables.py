@@ -204,22 +204,23 @@ def _efficiency(one: Efficiency | None) -> str:
 
 
 def _limits(result: LimitsResult) -> Table:
-    level = f"{100 * result.curve.confidence_level:g} % CL"
-    table = _table(f"Upper limits on epsilon at {level} ({result.curve.method} CLs)")
-    for name in ("m_A' [MeV]", "observed", "expected", "1 sigma band", "asymptotic"):
-        table.add_column(name, justify="right")
     curve = result.curve
-    observed = None if result.asymptotic is None else result.asymptotic.observed
+    level = f"{100 * curve.confidence_level:g} % CL"
+    table = _table(f"Upper limits on epsilon at {level}, CLs by {curve.method}")
+    for name in ("MeV", "observed", "expected", "1 sigma band", *(c.method for c in result.beside)):
+        table.add_column(name, justify="right")
     in_mev = 1e3 * curve.masses
     rows = sorted({int(np.argmin(np.abs(np.log(in_mev / mass)))) for mass in _PRINTED})
     for i in rows:
         expected = curve.expected[i]
+        # beside the headline, the others show what it shows
+        others = (c.expected[:, 2] if c.observed is None else c.observed for c in result.beside)
         table.add_row(
             f"{in_mev[i]:.3g}" if in_mev[i] < 999 else f"{in_mev[i]:.0f}",
             "closed" if curve.observed is None else f"{curve.observed[i]:.2e}",
             f"{expected[2]:.2e}",
-            f"{expected[1]:.2e} - {expected[3]:.2e}",
-            "closed" if observed is None else f"{observed[i]:.2e}",
+            f"{expected[1]:.1e}-{expected[3]:.1e}",
+            *(f"{other[i]:.2e}" for other in others),
         )
     return table
 
@@ -238,14 +239,7 @@ def _print_summary(result: LimitsResult, console: Console) -> None:
     if events is not None and events.observed is not None:
         counts = ", ".join(f"{name} {count}" for name, count in events.observed.items())
         console.print(f"Observed in the box: {counts}")
-    if result.asymptotic is not None:
-        exact = result.curve.event_limits[0].observed or 0.0
-        letter = result.asymptotic.event_limits[0].observed or 0.0
-        remark = ", which excludes too much at counts this low" if letter < 0.97 * exact else ""
-        console.print(
-            f"Signal events excluded: {exact:.2f} (marginalised); "
-            f"the asymptotic formulas say {letter:.2f}{remark}"
-        )
+    _print_event_limits(result, console)
     reference = load_reference("na64_2023")
     level = result.curve.confidence_level
     if abs(eot / reference.eot - 1) > 0.01 or abs(level - reference.confidence_level) > 1e-9:
@@ -254,6 +248,37 @@ def _print_summary(result: LimitsResult, console: Console) -> None:
     ratios = [f"{1e3 * mass:g} MeV {r:.2f}" for mass, _, r in compare_with_published(result.curve)]
     if ratios:
         console.print(f"{kind} over that of {reference.label}: {', '.join(ratios)}")
+
+
+def _print_event_limits(result: LimitsResult, console: Console) -> None:
+    """Print how many signal events each method excludes, and how wrong the asymptotic one is."""
+    shown = {}
+    for curve in (result.curve, *result.beside):
+        limit = curve.event_limits[0]
+        value = limit.observed if limit.observed is not None else (limit.expected or [0.0] * 5)[2]
+        error = "" if limit.error is None else f" +- {limit.error:.2f}"
+        shown[curve.method] = (value, f"{value:.2f}{error} ({curve.method})")
+    what = "excluded" if result.curve.observed is not None else "expected to be excluded"
+    console.print(f"Signal events {what}: {', '.join(text for _, text in shown.values())}")
+    exact = shown.get("marginalised", shown.get("toys", (0.0, "")))[0]
+    letter = shown.get("asymptotic", (exact, ""))[0]
+    if letter < 0.97 * exact:
+        low = 1 - letter / exact
+        console.print(
+            f"  at counts this low the asymptotic formulas, the letter's method, exclude {low:.0%} "
+            "too much",
+            style="dim",
+        )
+    for note in result.notes:
+        console.print(f"  {note}", style="dim")
+    if (found := result.excess) is not None and found.events == 0:
+        console.print(f"No excess: the best signal is 0, with an error of +{found.up:.2f} events")
+    elif found is not None:
+        console.print(
+            f"Background alone makes as much in {found.p_value:.2g} of the cases "
+            f"({found.significance:.1f} sigma); best signal {found.events:.2f} "
+            f"-{found.down:.2f} +{found.up:.2f} events"
+        )
 
 
 def _plain(number: float) -> str:

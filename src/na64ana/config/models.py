@@ -115,9 +115,12 @@ class Signal(Block):
 
 
 class Limits(Block):
-    """Confidence level and relative errors of the signal."""
+    """Confidence level, method of the headline, toys, and relative errors of the signal."""
 
     confidence_level: Fraction
+    method: Literal["toys", "marginalised", "asymptotic"] = "toys"
+    n_toys: int = Field(default=20_000, ge=100, le=100_000_000)
+    seed: int = Field(default=20231017, ge=0)
     signal_error: Fraction
     yield_error: Fraction
     eot_error: Fraction

@@ -17,7 +17,7 @@ def plot_limit(
     curve: LimitCurve,
     ax: Axes,
     *,
-    asymptotic: LimitCurve | None = None,
+    beside: Sequence[LimitCurve] = (),
     references: Sequence[ReferenceCurve] = (),
     title: str = "",
 ) -> Axes:
@@ -29,8 +29,8 @@ def plot_limit(
         The headline; without an observed limit only the expected one is drawn.
     ax : Axes
         Where to draw.
-    asymptotic : LimitCurve or None
-        A second curve by the asymptotic method.
+    beside : sequence of LimitCurve
+        Observed limits by other methods.
     references : sequence of ReferenceCurve
         Published points, drawn as markers.
     title : str
@@ -43,8 +43,10 @@ def plot_limit(
     masses = curve.masses
     if curve.has_expected:
         _draw_expected(masses, curve.expected, ax)
-    if asymptotic is not None and asymptotic.observed is not None:
-        ax.plot(masses, asymptotic.observed, color=BLUE, ls=":", label="observed, asymptotic")
+    for other, style in zip(beside, (":", "-.", "--"), strict=False):
+        if other.observed is not None:
+            label = f"observed, {other.method}"
+            ax.plot(masses, other.observed, color=BLUE, ls=style, label=label)
     if curve.observed is not None:
         ax.plot(masses, curve.observed, color=BLACK, lw=2, label=f"observed, {curve.method}")
     for reference in references:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from na64ana.errors import LimitError
-from na64ana.stats import marginalised, workspace
+from na64ana.stats import asymptotic, marginalised, toys
 from na64ana.stats.model import CountingModel, EventLimit, Method
 
 Floats = npt.NDArray[np.float64]
@@ -69,12 +69,22 @@ class LimitCurve:
 
 
 def compute_event_limit(
-    model: CountingModel, confidence_level: float, method: Method, *, expected: bool = True
+    model: CountingModel,
+    confidence_level: float,
+    method: Method,
+    *,
+    expected: bool = True,
+    n_toys: int = toys.N_TOYS,
+    seed: int = toys.SEED,
 ) -> EventLimit:
     """Compute a limit on events by the method named; raises `LimitError`."""
+    if method == "toys":
+        return toys.compute_limit(
+            model, confidence_level, expected=expected, n_toys=n_toys, seed=seed
+        )
     compute = {
         "marginalised": marginalised.compute_limit,
-        "asymptotic": workspace.compute_asymptotic_limit,
+        "asymptotic": asymptotic.compute_limit,
     }[method]
     return compute(model, confidence_level, expected=expected)
 
@@ -86,6 +96,8 @@ def compute_curve(
     method: Method,
     *,
     expected: bool = True,
+    n_toys: int = toys.N_TOYS,
+    seed: int = toys.SEED,
 ) -> LimitCurve:
     """Compute limits on epsilon for one model per mass.
 
@@ -96,9 +108,11 @@ def compute_curve(
     models : sequence of CountingModel
         One per mass, with the signal of epsilon = 1. They may differ in the signal only.
     confidence_level : float
-    method : {"marginalised", "asymptotic"}
+    method : {"toys", "marginalised", "asymptotic"}
     expected : bool
         Whether to compute the expected limits, too.
+    n_toys, seed : int
+        Of toys (`na64ana.stats.toys`).
 
     Raises
     ------
@@ -112,12 +126,18 @@ def compute_curve(
         if not model.signal > 0:
             msg = f"no signal is expected at {mass:g} GeV for any epsilon"
             raise LimitError(msg)
+        if method == "asymptotic":  # all masses at once, below
+            continue
         shares = tuple(round(c.signal.events / model.signal / SHARE_STEP) for c in model.channels)
         if shares not in by_shares:
             by_shares[shares] = compute_event_limit(
-                model, confidence_level, method, expected=expected
+                model, confidence_level, method, expected=expected, n_toys=n_toys, seed=seed
             )
         limits.append(by_shares[shares])
+    if method == "asymptotic":
+        limits = list(
+            asymptotic.compute_event_limits(models[0], models, confidence_level, expected=expected)
+        )
     return LimitCurve(
         method=method,
         confidence_level=confidence_level,

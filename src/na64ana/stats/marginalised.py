@@ -21,6 +21,7 @@ from scipy.special import gammaln, ndtr
 from scipy.stats import norm, qmc
 
 from na64ana.errors import LimitError
+from na64ana.stats.interpolation import factor
 from na64ana.stats.model import CountingModel, EventLimit, Sample
 
 Floats = npt.NDArray[np.float64]
@@ -159,8 +160,7 @@ def _make_ensemble(model: CountingModel) -> _Ensemble:
     def draw(sample: Sample) -> Floats:
         logs = np.zeros(len(normal))
         for name, (down, up) in sample.factors.items():
-            pull = pulls[name]
-            logs += np.where(pull > 0, pull * np.log(up), -pull * np.log(down))
+            logs += np.log(factor(pulls[name], down, up))
         return np.asarray(sample.events * np.exp(logs))
 
     channels = model.channels

@@ -117,7 +117,8 @@ class CountingModel:
         return self.scaled(1 / self.signal)
 
 
-Method = Literal["marginalised", "asymptotic"]
+Method = Literal["toys", "marginalised", "asymptotic"]
+METHODS: tuple[Method, ...] = ("toys", "marginalised", "asymptotic")
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class EventLimit:
     Attributes
     ----------
     method : str
-        ``marginalised`` or ``asymptotic``.
+        ``toys``, ``marginalised`` or ``asymptotic``.
     confidence_level : float
         For example 0.9.
     observed : float or None
@@ -135,9 +136,17 @@ class EventLimit:
     expected : tuple of five floats or None
         Limits that data without a signal give at -2, -1, 0, 1, 2 standard deviations; None where
         they were not asked for.
+    error : float or None
+        Monte Carlo error of the observed limit, of the median while the box is closed; None if the
+        method has none.
+    n_toys, seed : int or None
+        Of toys.
     """
 
     method: Method
     confidence_level: float
     observed: float | None
     expected: tuple[float, float, float, float, float] | None
+    error: float | None = None
+    n_toys: int | None = None
+    seed: int | None = None

@@ -1,27 +1,20 @@
-"""The pyhf workspace of a counting model, and the asymptotic limit that pyhf gives for it."""
+"""The pyhf workspace of a counting model."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyhf
-from pyhf.infer import hypotest
-from pyhf.infer.intervals.upper_limits import toms748_scan
-from scipy.optimize import toms748
 
-from na64ana.errors import LimitError
 from na64ana.stats import names
-from na64ana.stats.model import CountingModel, EventLimit, Sample
-
-#: Where the search for a limit starts; at mu = 0 CLs is 0/0 in pyhf.
-LOWEST_MU = 0.05
+from na64ana.stats.model import CountingModel, Sample
 
 
 def make_workspace(model: CountingModel) -> dict[str, Any]:
     """Return a pyhf workspace: a channel per period, one bin, log-normal nuisances.
 
     The parameter of interest is mu = (epsilon/epsilon_0)^2. The observation of a closed box is
-    its expected background. Valid against pyhf's schema. Inside one standard deviation pyhf
-    interpolates asymmetric log-normals by a polynomial (its default, code 4), which the
-    marginalised limit does not; symmetric ones agree.
+    its expected background. Valid against pyhf's schema; its interpolation of log-normals is that
+    of all limits here (`na64ana.stats.interpolation`).
     """
     channels: list[dict[str, Any]] = []
     observations: list[dict[str, Any]] = []
@@ -49,53 +42,48 @@ def make_workspace(model: CountingModel) -> dict[str, Any]:
     return workspace
 
 
-def compute_asymptotic_limit(
-    model: CountingModel, confidence_level: float, *, expected: bool = True
-) -> EventLimit:
-    """Compute the limit of the letter: CLs with q-tilde in the asymptotic approximation.
+def make_patchset(
+    workspace: dict[str, Any], models: Sequence[CountingModel], masses: Sequence[float]
+) -> dict[str, Any]:
+    """Return a pyhf patch set that puts the signal of each mass into a workspace.
 
-    For fewer than about ten background events it excludes too much: use it for comparison.
+    Each patch makes mu = 1 one signal event in all channels together; its values are the mass [GeV]
+    and the epsilon that mu = 1 stands for. Valid against pyhf's schema.
 
     Parameters
     ----------
-    model : CountingModel
-        Any scale of the signal; the limit counts the events of all channels.
-    confidence_level : float
-        For example 0.9.
-    expected : bool
-        Whether to compute the expected limits, which takes several times as long.
-
-    Raises
-    ------
-    LimitError
-        If there is no signal, or no root is found.
+    workspace : dict
+        Of `make_workspace`.
+    models : sequence of CountingModel
+        With the signal of epsilon = 1 and the channels of the workspace, in the order of `masses`.
+    masses : sequence of float
+        Of the A' [GeV].
     """
-    unit = model.unit()
-    workspace = pyhf.Workspace(make_workspace(unit))
-    pdf = workspace.model()
-    data = workspace.data(pdf)
-    upper = pdf.config.suggested_bounds()[pdf.config.poi_index][1]
-    alpha = 1 - confidence_level
-    observed, bands = None, None
-
-    def excess(mu: float) -> float:
-        return float(hypotest(mu, data, pdf, test_stat="qtilde")) - alpha
-
-    try:
-        if expected:
-            _, limits = toms748_scan(data, pdf, LOWEST_MU, upper, level=alpha, rtol=1e-6)
-            bands = tuple(map(float, limits))
-        if unit.observed is not None:
-            observed = float(toms748(excess, LOWEST_MU, upper, rtol=1e-6))
-    except (ValueError, RuntimeError, pyhf.exceptions.FailedMinimization) as error:
-        msg = f"the asymptotic limit was not found: {' '.join(str(error).split())}"
-        raise LimitError(msg) from error
-    return EventLimit(
-        method="asymptotic",
-        confidence_level=confidence_level,
-        observed=observed,
-        expected=bands,  # type: ignore[arg-type]  # pyhf gives five
-    )
+    patches = []
+    for mass, model in zip(masses, models, strict=True):
+        values = [float(f"{mass:.6g}"), float(f"{model.signal**-0.5:.6g}")]
+        operations = [
+            {
+                "op": "replace",
+                "path": f"/channels/{i}/samples/0/data",
+                "value": [channel.signal.events],
+            }
+            for i, channel in enumerate(model.unit().channels)
+        ]
+        name = f"m_ap_{1e3 * mass:.4f}_MeV".replace(".", "p")
+        patches.append({"metadata": {"name": name, "values": values}, "patch": operations})
+    patchset = {
+        "version": "1.0.0",
+        "metadata": {
+            "description": "dark photons of each mass; mu = (epsilon / epsilon_0)^2",
+            "digests": {"sha256": pyhf.utils.digest(workspace, algorithm="sha256")},
+            "labels": ["m_ap_GeV", "epsilon_0"],
+            "references": {"hepdata": "ins0000000"},
+        },
+        "patches": patches,
+    }
+    pyhf.schema.validate(patchset, "patchset.json")
+    return patchset
 
 
 def _sample(sample: Sample) -> dict[str, Any]:

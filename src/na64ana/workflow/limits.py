@@ -11,13 +11,14 @@ from na64ana.background.estimate import BackgroundEstimate
 from na64ana.background.table import BackgroundTable, published_rows
 from na64ana.config import Config
 from na64ana.constants import BEAM_ENERGY
-from na64ana.errors import ConfigError
+from na64ana.errors import ConfigError, LimitError
 from na64ana.processing.processors import processor_path
 from na64ana.processing.run import ProcessedRun
 from na64ana.signal.table import YieldTable
 from na64ana.stats.build import build_model
 from na64ana.stats.curve import LimitCurve, compute_curve
-from na64ana.stats.model import CountingModel
+from na64ana.stats.excess import Excess, compute_excess
+from na64ana.stats.model import METHODS, CountingModel
 from na64ana.workflow.background import background_of
 from na64ana.workflow.efficiency import SignalEfficiency, signal_efficiencies
 from na64ana.workflow.events import Paths
@@ -56,8 +57,10 @@ class EventAnalysis:
 class LimitsResult:
     """All that `na64ana limits` prints, writes and draws.
 
-    `curve` is the headline. `asymptotic` is the observed limit by the letter's method on the same
-    models, None while the box is closed. `models` have the signal of epsilon = 1, one per mass.
+    `curve` is the headline, by the method that the configuration names. `beside` are the limits by
+    the other methods on the same models; one that cannot be computed is missing, and `notes` say
+    why. `models` have the signal of epsilon = 1, one per mass. `excess` tells what the background
+    makes of the observed events; None while the box is closed.
     """
 
     config: Config
@@ -67,8 +70,14 @@ class LimitsResult:
     models: tuple[CountingModel, ...]
     yields: YieldTable
     curve: LimitCurve
-    asymptotic: LimitCurve | None
+    beside: tuple[LimitCurve, ...]
+    notes: tuple[str, ...]
+    excess: Excess | None
     events: EventAnalysis | None
+
+    def by(self, method: str) -> LimitCurve | None:
+        """Return the curve of a method, if there is one."""
+        return next((c for c in (self.curve, *self.beside) if c.method == method), None)
 
 
 def limits_from_events(
@@ -183,15 +192,42 @@ def _limits(
         )
         for i in range(len(masses))
     )
-    level = config.limits.confidence_level
-    progress("computing limits", 0, 2)
-    curve = compute_curve(masses, models, level, "marginalised")
-    progress("computing limits", 1, 2)
-    asymptotic = None
-    if observed is not None:
-        asymptotic = compute_curve(masses, models, level, "asymptotic", expected=False)
-    progress("computing limits", 2, 2)
-    return LimitsResult(config, periods, box, table, models, yields, curve, asymptotic, events)
+    options = config.limits
+    ordered = sorted(METHODS, key=lambda method: method != options.method)
+    curves, notes = [], []
+    for done, method in enumerate(ordered):
+        progress("computing limits", done, len(ordered))
+        try:
+            curves.append(
+                compute_curve(
+                    masses,
+                    models,
+                    options.confidence_level,
+                    method,
+                    n_toys=options.n_toys,
+                    seed=options.seed,
+                )
+            )
+        except LimitError as error:
+            if method == options.method:
+                raise
+            notes.append(f"no {method} limit: {error}")
+    progress("computing limits", len(ordered), len(ordered))
+    return LimitsResult(
+        config=config,
+        periods=periods,
+        box=box,
+        background=table,
+        models=models,
+        yields=yields,
+        curve=curves[0],
+        beside=tuple(curves[1:]),
+        notes=tuple(notes),
+        excess=None
+        if observed is None
+        else compute_excess(models[0], n_toys=options.n_toys, seed=options.seed),
+        events=events,
+    )
 
 
 def _signals(

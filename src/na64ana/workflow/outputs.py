@@ -18,14 +18,19 @@ from na64ana.plotting.style import figure
 from na64ana.provenance import lineage, package_versions, sha256_file
 from na64ana.signal.response import CHANNELS
 from na64ana.stats import marginalised
+from na64ana.stats.combination import compute_combinations
 from na64ana.stats.curve import LimitCurve
-from na64ana.stats.workspace import make_workspace
+from na64ana.stats.model import EventLimit
+from na64ana.stats.workspace import make_patchset, make_workspace
 from na64ana.workflow.background_files import describe_estimate, describe_rows
 from na64ana.workflow.efficiency import SignalEfficiency, pool
 from na64ana.workflow.figures import draw_plane
 from na64ana.workflow.limits import LimitsResult
 
-FILES = ("limits.csv", "limit.png", "workspace.json", "manifest.json")
+FILES = (
+    *("limits.csv", "limit.png", "combinations.csv"),
+    *("workspace.json", "patchset.json", "manifest.json"),
+)
 #: Written too when there are event files.
 EVENT_FILES = ("plane.png", "plane.csv", "efficiency.png", "efficiency.csv")
 #: Mass [GeV] of the signal in workspace.json: in the middle of the curve.
@@ -47,14 +52,18 @@ def write_outputs(result: LimitsResult, folder: Path, *, inputs: dict[str, Any])
     (folder / "limits.csv").write_text(limits_csv(result), encoding="utf-8")
     place = int(np.argmin(np.abs(np.log(result.curve.masses / WORKSPACE_MASS))))
     model = result.models[place]
+    text = _combinations_csv(result, place)
+    (folder / "combinations.csv").write_text(text, encoding="utf-8")
     workspace = make_workspace(model.unit())
     _write_json(folder / "workspace.json", workspace)
+    patchset = make_patchset(workspace, result.models, result.curve.masses.tolist())
+    _write_json(folder / "patchset.json", patchset)
     _draw_limit(result, folder / "limit.png")
     if result.events is not None:
         run = result.events.run
         draw_plane(result.config, run.tallies, run.prescales(), folder / "plane.png")
         _draw_efficiency(result.events.efficiencies, folder)
-    manifest = _manifest(result, inputs, float(result.curve.masses[place]))
+    manifest = _manifest(result, inputs, place)
     _write_json(folder / "manifest.json", manifest)
 
 
@@ -64,17 +73,34 @@ def limits_csv(result: LimitsResult) -> str:
         "m_ap_GeV": result.curve.masses,
         "epsilon_0": result.curve.epsilon_0,
     }
-    for curve in (result.curve, result.asymptotic):
-        if curve is not None:
-            columns |= _curve_columns(curve)
-    if result.asymptotic is None:  # the box is closed; the columns stay the same
-        empty = [None] * len(result.curve.masses)
-        columns |= {"epsilon_observed_asymptotic": empty, "events_observed_asymptotic": empty}
+    for curve in (result.curve, *result.beside):
+        columns |= _curve_columns(curve)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     for row in zip(*columns.values(), strict=True):
         writer.writerow([f"{value:.6g}" if value is not None else "" for value in row])
+    return text.getvalue()
+
+
+def _combinations_csv(result: LimitsResult, place: int) -> str:
+    """Return limits of some of the periods at one mass as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        [
+            *("kind", "period", "periods", "m_ap_GeV", "method", "events_observed_limit"),
+            *("epsilon_observed", "epsilon_expected"),
+        ]
+    )
+    model, mass = result.models[place], float(result.curve.masses[place])
+    for one in compute_combinations(model, result.curve.confidence_level):
+        plain = [name.removeprefix("period_") for name in (one.name, *one.channels)]
+        # the model has the signal of epsilon = 1
+        observed = [one.limit.observed, one.mu_observed and np.sqrt(one.mu_observed)]
+        numbers = ["" if x is None else f"{x:.6g}" for x in (*observed, np.sqrt(one.mu_expected))]
+        said = (one.kind, plain[0], " ".join(plain[1:]), f"{mass:.6g}", one.limit.method)
+        writer.writerow([*said, *numbers])
     return text.getvalue()
 
 
@@ -114,7 +140,7 @@ def _draw_limit(result: LimitsResult, path: Path) -> None:
         plot_limit(
             result.curve,
             fig.add_subplot(),
-            asymptotic=result.asymptotic,
+            beside=result.beside,
             references=[load_reference("na64_2023")],
             title=f"na64ana, {source}\n{_times_ten(eot)} EOT",
         )
@@ -148,7 +174,16 @@ def _draw_efficiency(efficiencies: Mapping[str, SignalEfficiency], folder: Path)
     (folder / "efficiency.csv").write_text(text.getvalue(), encoding="utf-8")
 
 
-def _manifest(result: LimitsResult, inputs: dict[str, Any], mass: float) -> dict[str, Any]:
+def _describe_limit(limit: EventLimit) -> dict[str, Any]:
+    """Return the limit on events at the mass of the workspace."""
+    return {
+        "observed": limit.observed,
+        "expected": limit.expected,
+        "monte_carlo_error": limit.error,
+    }
+
+
+def _manifest(result: LimitsResult, inputs: dict[str, Any], place: int) -> dict[str, Any]:
     config = result.config.model_dump(mode="json")
     content: dict[str, Any] = {
         "inputs": inputs,
@@ -159,14 +194,22 @@ def _manifest(result: LimitsResult, inputs: dict[str, Any], mass: float) -> dict
         "confidence_level": result.curve.confidence_level,
         "methods": {
             "headline": result.curve.method,
+            "beside": [curve.method for curve in result.beside],
+            "toys": {"n": result.config.limits.n_toys, "seed": result.config.limits.seed},
             "marginalised": {"draws": marginalised.N_DRAWS, "seed": marginalised.SEED},
+            "notes": list(result.notes),
+            "event_limits": {
+                curve.method: _describe_limit(curve.event_limits[place])
+                for curve in (result.curve, *result.beside)
+            },
         },
         "signal": {
             "processes": list(CHANNELS),
             "dark_matter": asdict(result.yields.model.dark_matter),
             "yields_lineage": result.yields.lineage,
-            "workspace_m_ap_GeV": mass,
+            "workspace_m_ap_GeV": float(result.curve.masses[place]),
         },
+        "excess": None if result.excess is None else asdict(result.excess),
         "workspace_observations": "expected background" if result.box == "closed" else "observed",
         "background": describe_rows(result.background),
     }

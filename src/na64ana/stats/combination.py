@@ -1,0 +1,85 @@
+"""Limits of some of the periods: cumulated in their order, and each left out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from na64ana.errors import LimitError
+from na64ana.stats import asymptotic, marginalised
+from na64ana.stats.model import CountingModel, EventLimit
+
+
+@dataclass(frozen=True)
+class Combination:
+    """The limit of some channels.
+
+    Attributes
+    ----------
+    kind : str
+        ``cumulated``, ``without`` or ``alone``.
+    name : str
+        The channel that was added last, left out, or is alone.
+    channels : tuple of str
+    signal : float
+        Signal events in these channels at mu = 1.
+    limit : EventLimit
+        On the signal events of these channels.
+    """
+
+    kind: str
+    name: str
+    channels: tuple[str, ...]
+    signal: float
+    limit: EventLimit
+
+    @property
+    def mu_observed(self) -> float | None:
+        """Observed limit on mu; None while the box is closed."""
+        return None if self.limit.observed is None else self.limit.observed / self.signal
+
+    @property
+    def mu_expected(self) -> float:
+        """Median of the expected limits on mu."""
+        if self.limit.expected is None:
+            msg = "the expected limits were not computed; ask for them with expected=True"
+            raise LimitError(msg)
+        return self.limit.expected[2] / self.signal
+
+
+def take(model: CountingModel, names: Sequence[str]) -> CountingModel:
+    """Return the model of some channels, in the order of the model.
+
+    Raises
+    ------
+    LimitError
+        If there is no such channel, or none is named.
+    """
+    known = {channel.name for channel in model.channels}
+    if unknown := [name for name in names if name not in known]:
+        msg = f"no channel {unknown[0]!r}; there are {', '.join(sorted(known))}"
+        raise LimitError(msg)
+    return CountingModel(tuple(one for one in model.channels if one.name in set(names)))
+
+
+def compute_combinations(model: CountingModel, confidence_level: float) -> tuple[Combination, ...]:
+    """Compute limits of channels cumulated in order, each left out, and each alone.
+
+    Marginalised limits, which take no toys; asymptotic ones where too many events were observed
+    for these.
+    """
+    names = [channel.name for channel in model.channels]
+    wanted = [("cumulated", name, names[: i + 1]) for i, name in enumerate(names)]
+    if len(names) > 1:
+        others = {name: [one for one in names if one != name] for name in names}
+        wanted += [("without", name, kept) for name, kept in others.items()]
+        wanted += [("alone", name, [name]) for name in names]
+    found = []
+    for kind, name, kept in wanted:
+        part = take(model, kept)
+        if not part.signal > 0:
+            continue
+        try:
+            limit = marginalised.compute_limit(part, confidence_level)
+        except LimitError:
+            limit = asymptotic.compute_limit(part, confidence_level)
+        found.append(Combination(kind, name, tuple(kept), part.signal, limit))
+    return tuple(found)

@@ -1,0 +1,189 @@
+"""The profile likelihood of a counting model, compiled: fits, pulls and test statistics.
+
+A `Likelihood` is made once from a model and serves all masses, which differ in the signal of each
+channel only, and all data sets.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from na64ana.errors import LimitError
+from na64ana.stats import kernels
+from na64ana.stats.interpolation import coefficients
+from na64ana.stats.model import CountingModel, Sample
+
+Floats = npt.NDArray[np.float64]
+
+FIT_LIMITS = (kernels.BOUND, float(kernels.MAX_STEPS), kernels.ENOUGH)
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A fit.
+
+    Attributes
+    ----------
+    mu : float
+    pulls : array (parameters,)
+        Nuisance parameters in standard deviations.
+    nll : float
+        -ln L, up to a constant of the data.
+    slope : float
+        Its derivative in mu.
+    errors : array (parameters,)
+        Of the pulls, from the Hessian; 1 where the data say nothing.
+    """
+
+    mu: float
+    pulls: Floats
+    nll: float
+    slope: float
+    errors: Floats
+
+
+class Likelihood:
+    """Profile likelihood of a counting model.
+
+    Parameters
+    ----------
+    model : CountingModel
+        Its signal is that of mu = 1.
+    """
+
+    def __init__(self, model: CountingModel) -> None:
+        self.model = model
+        self.parameters = model.parameters
+        place = {name: i for i, name in enumerate(self.parameters)}
+        rows: list[tuple[int, float, Sample]] = []
+        for i, one in enumerate(model.channels):
+            rows.append((i, -1.0, one.signal))
+            rows += [(i, sample.events, sample) for sample in one.backgrounds]
+        factors = [list(sample.factors.items()) for _, _, sample in rows]
+        flat = [pair for pairs in factors for pair in pairs]
+        self.packed = (
+            np.array([channel for channel, _, _ in rows]),
+            np.array([background for _, background, _ in rows]),
+            np.concatenate([[0], np.cumsum([len(pairs) for pairs in factors])]).astype(np.int64),
+            np.array([place[name] for name, _ in flat], np.int64),
+            np.array([coefficients(*edges) for _, edges in flat]).reshape(-1, 8),
+        )
+        self.signal = np.array([one.signal.events for one in model.channels], float)
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of nuisance parameters."""
+        return len(self.parameters)
+
+    @cached_property
+    def nominal_aux(self) -> Floats:
+        """Auxiliary measurements of the real data: zero, by convention."""
+        return np.zeros(self.n_parameters)
+
+    def rates(self, mu: float, pulls: Floats) -> Floats:
+        """Return the expected events ``(channels,)``."""
+        out = np.zeros(len(self.signal))
+        kernels.rates(np.append(pulls, mu), self.packed, self.signal, out)
+        return out
+
+    def fit(
+        self,
+        counts: Floats,
+        mu: float | None = None,
+        aux: Floats | None = None,
+        start: Floats | None = None,
+    ) -> Fit:
+        """Fit the nuisance parameters, and mu unless it is given.
+
+        Parameters
+        ----------
+        counts : array (channels,)
+            Events; they need not be whole.
+        mu : float or None
+            Held there; None is free, from zero up.
+        aux : array (parameters,) or None
+            Auxiliary measurements; None is zero.
+        start : array (parameters,) or None
+            Pulls to begin with.
+
+        Raises
+        ------
+        LimitError
+            If the fit does not converge.
+        """
+        x = np.zeros(self.n_parameters + 1)
+        if start is not None:
+            x[:-1] = start
+        x[-1] = 1.0 / max(self.signal.sum(), 1e-300) if mu is None else mu
+        work = self._work()
+        given = self.nominal_aux if aux is None else aux
+        nll = kernels.fit(
+            x, mu is None, np.asarray(counts, float), given, self.packed, self.signal, work,
+            FIT_LIMITS,
+        )  # fmt: skip
+        if not np.isfinite(nll):
+            at = "free mu" if mu is None else f"mu = {mu:g}"
+            msg = f"the fit of {np.round(counts, 3).tolist()} events at {at} did not converge"
+            raise LimitError(msg)
+        # the last step was not evaluated
+        kernels.derivatives(x, np.asarray(counts, float), given, self.packed, self.signal, work)
+        gradient, hessian = work[0], work[1]
+        size = self.n_parameters + (1 if mu is None and x[-1] > 0 else 0)
+        errors = np.sqrt(np.diag(np.linalg.inv(hessian[:size, :size]))) if size else np.empty(0)
+        return Fit(
+            float(x[-1]), x[:-1].copy(), float(nll), float(gradient[-1]),
+            errors[: self.n_parameters],
+        )  # fmt: skip
+
+    def q_tilde(self, mu: float, counts: Floats, aux: Floats | None = None) -> Floats:
+        """Return the test statistic q-tilde ``(n,)`` of data sets.
+
+        G. Cowan et al., EPJC 71 (2011) 1554, eq. 16: -2 ln of the likelihood at mu over the
+        largest one, that of mu from zero to mu; zero if more signal than mu fits best.
+
+        Parameters
+        ----------
+        mu : float
+        counts : array (n, channels)
+        aux : array (n, parameters) or None
+            None is zero.
+
+        Returns
+        -------
+        array (n,)
+            NaN where a fit failed.
+        """
+        counts = np.atleast_2d(np.asarray(counts, float))
+        if aux is None:
+            aux = np.zeros((len(counts), self.n_parameters))
+        out = np.empty(len(counts))
+        kernels.q_tilde_many(mu, counts, aux, self.packed, self.signal, FIT_LIMITS, out)
+        return out
+
+    def q_zero(self, counts: Floats, aux: Floats | None = None) -> Floats:
+        """Return the test statistic of an excess, q0 ``(n,)``, of data sets.
+
+        G. Cowan et al., EPJC 71 (2011) 1554, eq. 12: -2 ln of the likelihood at mu = 0 over the
+        largest one; zero if fewer events were seen than expected. NaN where a fit failed.
+
+        Parameters
+        ----------
+        counts : array (n, channels)
+        aux : array (n, parameters) or None
+            None is zero.
+        """
+        counts = np.atleast_2d(np.asarray(counts, float))
+        if aux is None:
+            aux = np.zeros((len(counts), self.n_parameters))
+        out = np.empty(len(counts))
+        kernels.q_zero_many(counts, aux, self.packed, self.signal, FIT_LIMITS, out)
+        return out
+
+    def _work(self) -> tuple[Floats, ...]:
+        channel, _, _, parameter, _ = self.packed
+        made: tuple[Floats, ...] = kernels.make_work(
+            self.n_parameters, len(self.signal), len(channel), len(parameter)
+        )
+        return made
