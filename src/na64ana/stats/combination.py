@@ -32,17 +32,11 @@ class Combination:
     limit: EventLimit
 
     @property
-    def mu_observed(self) -> float | None:
-        """Observed limit on mu; None while the box is closed."""
-        return None if self.limit.observed is None else self.limit.observed / self.signal
-
-    @property
-    def mu_expected(self) -> float:
-        """Median of the expected limits on mu."""
-        if self.limit.expected is None:
-            msg = "the expected limits were not computed; ask for them with expected=True"
-            raise LimitError(msg)
-        return self.limit.expected[2] / self.signal
+    def mu(self) -> float:
+        """Limit on mu: the observed one, or the median of the expected ones in a closed box."""
+        if self.limit.observed is not None:
+            return self.limit.observed / self.signal
+        return (self.limit.expected or (0.0,) * 5)[2] / self.signal
 
 
 def take(model: CountingModel, names: Sequence[str]) -> CountingModel:
@@ -64,8 +58,9 @@ def compute_combinations(model: CountingModel, confidence_level: float) -> tuple
     """Compute limits of channels cumulated in order, each left out, and each alone.
 
     Marginalised limits, which take no toys; asymptotic ones where too many events were observed
-    for these.
+    for these. Expected limits, which take longer, are computed only while the box is closed.
     """
+    closed = model.observed is None
     names = [channel.name for channel in model.channels]
     wanted = [("cumulated", name, names[: i + 1]) for i, name in enumerate(names)]
     if len(names) > 1:
@@ -78,8 +73,8 @@ def compute_combinations(model: CountingModel, confidence_level: float) -> tuple
         if not part.signal > 0:
             continue
         try:
-            limit = marginalised.compute_limit(part, confidence_level)
+            limit = marginalised.compute_limit(part, confidence_level, expected=closed)
         except LimitError:
-            limit = asymptotic.compute_limit(part, confidence_level)
+            limit = asymptotic.compute_limit(part, confidence_level, expected=closed)
         found.append(Combination(kind, name, tuple(kept), part.signal, limit))
     return tuple(found)

@@ -12,6 +12,8 @@ import numpy as np
 from numba import njit
 
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
+#: Functions that are part of one other: each one less to be compiled saves seconds.
+_inlined = njit(cache=True, nogil=True, error_model="numpy", inline="always")
 
 
 @_compiled
@@ -206,7 +208,7 @@ def fit(x, free_mu, counts, aux, model, signal, work, limits):  # type: ignore[n
     return np.nan
 
 
-@_compiled
+@_inlined
 def q_tilde(mu, counts, aux, model, signal, work, limits, x):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Return the test statistic q-tilde of one data set; NaN if a fit failed."""
     gradient = work[0]
@@ -290,14 +292,14 @@ def log_cls_asymptotic(q, q_asimov):  # type: ignore[no-untyped-def]  # pragma: 
     return math.log(_normal_cdf(-signal)) - math.log(_normal_cdf(-background))
 
 
-@_compiled
+@_inlined
 def _fixed(mu, x, counts, aux, model, signal, work, limits):  # type: ignore[no-untyped-def]  # pragma: no cover
     # -ln L with mu held, from where the last fit ended; the slope in mu is left in work[0]
     x[-1] = mu
     return fit(x, False, counts, aux, model, signal, work, limits)
 
 
-@_compiled
+@_inlined
 def _expected_root(target, mu, x, best, counts, aux, model, signal, work, limits):  # type: ignore[no-untyped-def]  # pragma: no cover
     # The mu at which the root of q-tilde of the Asimov data is `target`, by guarded Newton steps.
     low, high = 0.0, np.inf
@@ -322,7 +324,7 @@ def _expected_root(target, mu, x, best, counts, aux, model, signal, work, limits
     return np.nan
 
 
-@_compiled
+@_inlined
 def _observed_root(  # type: ignore[no-untyped-def]  # pragma: no cover
     alpha, mu, counts, aux, n_asimov, aux_asimov, best_asimov, model, signal, work, limits
 ):

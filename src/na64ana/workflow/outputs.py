@@ -89,18 +89,17 @@ def _combinations_csv(result: LimitsResult, place: int) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
         [
-            *("kind", "period", "periods", "m_ap_GeV", "method", "events_observed_limit"),
-            *("epsilon_observed", "epsilon_expected"),
+            *("kind", "period", "periods", "m_ap_GeV", "method", "limit", "events", "epsilon"),
         ]
     )
     model, mass = result.models[place], float(result.curve.masses[place])
     for one in compute_combinations(model, result.curve.confidence_level):
         plain = [name.removeprefix("period_") for name in (one.name, *one.channels)]
+        shown = "expected" if one.limit.observed is None else "observed"
         # the model has the signal of epsilon = 1
-        observed = [one.limit.observed, one.mu_observed and np.sqrt(one.mu_observed)]
-        numbers = ["" if x is None else f"{x:.6g}" for x in (*observed, np.sqrt(one.mu_expected))]
+        numbers = [f"{x:.6g}" for x in (one.mu * one.signal, np.sqrt(one.mu))]
         said = (one.kind, plain[0], " ".join(plain[1:]), f"{mass:.6g}", one.limit.method)
-        writer.writerow([*said, *numbers])
+        writer.writerow([*said, shown, *numbers])
     return text.getvalue()
 
 
