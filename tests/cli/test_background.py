@@ -273,3 +273,20 @@ def test_the_figure_draws_what_the_fits_say():
     assert in_box < np.exp(fit.fits[0].ln_b) * 1.001
     assert in_box > np.exp(fit.fits[0].ln_b) * 0.8  # the rest lies below 20 GeV
     assert "2 observed" in ax.texts[0].get_text()
+
+
+def test_the_cut_is_optimised(run, results):
+    code, out, err = run("optimize", results, "--mass", "100 MeV")
+    assert code == 0, err
+    assert "100 MeV" in out
+    rows = list(csv.DictReader(io.StringIO((results / "optimise.csv").read_text())))
+    assert {row["period"] for row in rows} == {"I", "V"}
+    of_five = [row for row in rows if row["period"] == "V"]
+    assert [float(row["e_ecal_max_GeV"]) for row in of_five] == list(range(40, 51))
+    backgrounds = [float(row["background"]) for row in of_five]
+    assert backgrounds == sorted(backgrounds)
+    limits = [float(row["epsilon_mean_expected"]) for row in of_five]
+    best = float(of_five[int(np.argmin(limits))]["e_ecal_max_GeV"])
+    assert f"{best:g} │" in out
+    assert (results / "optimise.png").exists()
+    assert run("optimize", results, "--mass", "5 GeV", "--overwrite")[0] == 1

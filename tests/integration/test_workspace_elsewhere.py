@@ -140,6 +140,9 @@ CHANGES = {
     "has no observation": lambda w: w["observations"].pop(),
     "scales no signal": lambda w: w["measurements"][0]["config"].update(poi="nobody"),
     "not a workspace of pyhf": lambda w: w.pop("channels"),
+    "has two observations": lambda w: w["observations"].append(w["observations"][0]),
+    "different numbers of bins": lambda w: w["observations"][0].update(data=[0.0, 1.0]),
+    "events were observed in bin": lambda w: w["observations"][0].update(data=[1e308]),
 }
 
 

@@ -23,12 +23,12 @@ def model(*counts, b=0.5, error=0.0):
     return CountingModel(tuple(channels))
 
 
-@pytest.mark.parametrize(("n", "b"), [(3, 0.5), (5, 2.0), (1, 0.1)])
+@pytest.mark.parametrize(("n", "b"), [(3, 0.5), (5, 2.0), (1, 0.1), (880, 800.0)])
 def test_one_channel_is_the_poisson_tail(n, b):
     found = compute_excess(model(n, b=b), n_toys=40_000)
     exact = poisson.sf(n - 1, b)
     assert abs(found.p_value - exact) < 3 * (found.p_high - found.p_low) / 2 + 1e-9
-    assert found.significance == pytest.approx(norm.isf(exact), abs=0.12)
+    assert found.significance == pytest.approx(norm.isf(exact), abs=0.15)
     assert found.events == pytest.approx(n - b, rel=0.01)
 
 

@@ -13,7 +13,7 @@ from scipy.stats import norm, poisson
 
 from na64ana.errors import LimitError
 from na64ana.stats import asymptotic, toys
-from na64ana.stats.interpolation import coefficients, factor
+from na64ana.stats.interpolation import LARGEST, coefficients, factor
 from na64ana.stats.likelihood import Likelihood
 from na64ana.stats.model import Channel, CountingModel, Sample, symmetric
 from na64ana.stats.workspace import make_workspace
@@ -30,6 +30,13 @@ def test_factors_are_those_of_pyhf(edges):
     interpolate = pyhf.interpolators.code4([[[[edges[0]], [1.0], [edges[1]]]]])
     theirs = np.ravel(interpolate(pyhf.tensorlib.astensor([pulls])))
     assert factor(pulls, *edges) == pytest.approx(theirs, rel=1e-12)
+
+
+def test_factors_stay_positive():
+    """For one standard deviation of up to a factor of twenty, either way."""
+    pulls = np.linspace(-1, 1, 201)
+    edges = np.exp(np.linspace(0.01, np.log(LARGEST), 12))
+    assert min(factor(pulls, 1 / down, up).min() for down in edges for up in edges) > 0.04
 
 
 def test_factors_join_smoothly():
@@ -234,3 +241,46 @@ def test_what_toys_refuse():
     with pytest.raises(LimitError, match="no signal") as caught:
         toys.compute_limit(one_channel(0, 1.0, s=0.0), 0.9)
     assert caught.value.exit_code == 4
+
+
+@pytest.mark.parametrize(("n", "b"), [(20, 0.01), (19, 5.0), (52, 1.0)])
+def test_toys_of_many_events_are_the_textbook_formula(n, b):
+    """Where ln CLs is bent at the best fit: the mean of seeds within 1 %."""
+    found = [
+        toys.compute_limit(one_channel(n, b), 0.9, n_toys=5000, expected=False, seed=seed)
+        for seed in range(8)
+    ]
+    values = [limit.observed for limit in found]
+    assert np.mean(values) == pytest.approx(exact_limit(n, b), rel=0.01)
+    assert np.std(values) < 2.5 * np.mean([limit.error for limit in found])
+
+
+def test_a_second_minimum_is_found():
+    """Large errors of a shared background: one minimum without a signal, one with."""
+    channels = [
+        Channel(f"c{i}", n, Sample("s", 0.2, {}), (Sample("b", 0.1, {"k": (0.05, 7.4)}),))
+        for i, n in enumerate((0, 0, 6, 0, 4))
+    ]
+    likelihood = Likelihood(CountingModel(tuple(channels)))
+    counts = np.array([0.0, 0.0, 6.0, 0.0, 4.0])
+    (found,) = likelihood.q_zero(counts)
+    zero = likelihood.fit(counts, mu=0.0).nll
+    scanned = min(
+        likelihood.fit(counts, mu=mu, start=np.array([pull])).nll
+        for mu in np.linspace(0, 15, 61)
+        for pull in (-2.0, 0.0, 2.0)
+    )
+    assert found == pytest.approx(2 * (zero - scanned), abs=0.02)
+
+
+def test_many_expected_events_do_not_hang():
+    counts = toys.draw_counts(np.full((3, 2), 0.5), np.array([0.5, 1e6]))
+    assert counts[:, 0] == pytest.approx([0, 0, 0])
+    assert counts[:, 1] == pytest.approx([1e6] * 3, rel=1e-5)
+
+
+def test_factors_too_far_apart_are_refused():
+    with pytest.raises(LimitError, match="at most a factor of 20"):
+        CountingModel(
+            (Channel("a", 0, Sample("s", 1.0, {}), (Sample("b", 1.0, {"k": (1e-3, 1e3)}),)),)
+        )

@@ -16,6 +16,7 @@ from na64ana.cli.check import check
 from na64ana.cli.cutflow import cutflow
 from na64ana.cli.inspect import inspect
 from na64ana.cli.limits import limits
+from na64ana.cli.optimize import optimize
 from na64ana.cli.process import process
 from na64ana.cli.simulate import simulate
 from na64ana.cli.skim import skim
@@ -44,6 +45,7 @@ cli.add_command(check)
 cli.add_command(cutflow)
 cli.add_command(inspect)
 cli.add_command(limits)
+cli.add_command(optimize)
 cli.add_command(process)
 cli.add_command(simulate)
 cli.add_command(skim)

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from na64ana.stats.model import CountingModel, EventLimit
+from na64ana.workflow.optimise import Optimised
 
 
 def print_limits(
@@ -32,3 +34,38 @@ def print_limits(
         console.print(text, style="dim")
     for note in notes:
         console.print(f"  {note}", style="dim")
+
+
+def print_scans(found: Optimised, console: Console) -> None:
+    """Print the best cut of each period, those that are as good, and what the present one costs."""
+    table = Table(
+        title=f"Upper edge of the box by the mean expected limit, {1e3 * found.mass:g} MeV",
+        title_justify="left",
+        title_style="bold",
+    )
+    for name in (
+        "period",
+        "best [GeV]",
+        "within 1 %",
+        "background there",
+        "present",
+        "epsilon / best",
+    ):
+        table.add_column(name, justify="right")
+    for name, scan in found.scans.items():
+        best, present = int(np.argmin(scan.limits)), found.boxes[name]
+        now = float(np.interp(present, scan.cuts, scan.limits))
+        low, high = scan.flat
+        table.add_row(
+            name,
+            f"{scan.best:g}",
+            f"{low:g} to {high:g}",
+            f"{scan.background[best]:.2g}",
+            f"{present:g}",
+            f"{np.sqrt(now / scan.limits[best]):.3f}",
+        )
+    console.print(table)
+    text = (
+        "cuts within 1 % of the best in mu are as good; a best one at the present edge may be above"
+    )
+    console.print(f"  {text}", style="dim")

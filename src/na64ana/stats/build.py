@@ -7,6 +7,7 @@ import numpy as np
 from na64ana.background.table import BackgroundTable
 from na64ana.config import Config
 from na64ana.stats import names
+from na64ana.stats.interpolation import LARGEST
 from na64ana.stats.model import Channel, CountingModel, Sample, symmetric
 
 
@@ -55,9 +56,18 @@ def build_model(
         }
         signal = Sample("signal", expected, factors)
         backgrounds = tuple(
-            Sample(row.source, row.events, {names.background(row.source, row.scope): row.factors})
+            Sample(
+                row.source,
+                row.events,
+                {names.background(row.source, row.scope): _bounded(row.factors)},
+            )
             for row in table.of(name)
         )
         count = None if observed is None else observed[name]
         channels.append(Channel(names.channel(name), count, signal, backgrounds))
     return CountingModel(tuple(channels))
+
+
+def _bounded(factors: tuple[float, float]) -> tuple[float, float]:
+    """Return log-normal factors that the interpolation of the workspace can follow."""
+    return max(factors[0], 1 / LARGEST), min(factors[1], LARGEST)

@@ -24,6 +24,8 @@ SHARED, OWN = (
 )
 #: Signal events at mu = 1 between which minimisers can be trusted.
 SIGNAL_RANGE = (1e-2, 1e3)
+#: Most events of a channel that are a counting experiment.
+COUNT_MAX = 1e6
 #: Largest file that is read [bytes].
 SIZE_MAX = 100_000_000
 
@@ -59,7 +61,11 @@ def load_workspace(path: Path) -> dict[str, Any]:
         if path.stat().st_size > SIZE_MAX:
             msg = f"{path}: is larger than {SIZE_MAX // 1_000_000} MB, too large for a workspace"
             raise LimitError(msg)
-        content = json.loads(path.read_text(encoding="utf-8"))
+        # an integer of hundreds of digits is no float, and an infinite one is found below
+        content = json.loads(
+            path.read_text(encoding="utf-8"),
+            parse_int=lambda text: int(text) if len(text) < 16 else float(text),
+        )
     except FileNotFoundError as error:
         msg = f"{path}: no such file; check the path"
         raise LimitError(msg) from error
@@ -103,7 +109,12 @@ def read_model(workspace: dict[str, Any]) -> CountingModel:
     checked = check_workspace(workspace)
     if checked.errors:
         raise LimitError(checked.errors[0])
-    poi = workspace["measurements"][0]["config"]["poi"]
+    config = workspace["measurements"][0]["config"]
+    poi = config["poi"]
+    for parameter in config["parameters"]:
+        if parameter.get("fixed") or (parameter["name"] != poi and len(parameter) > 1):
+            msg = f"{parameter['name']}: the measurement fixes or changes it; leave that away"
+            raise LimitError(msg)
     observed = {one["name"]: one["data"] for one in workspace["observations"]}
     channels = []
     for channel in workspace["channels"]:
@@ -187,15 +198,27 @@ def _poi(workspace: dict[str, Any], samples: list[tuple[str, dict[str, Any]]]) -
     for measurement in workspace["measurements"]:
         poi = measurement["config"]["poi"]
         kinds = {m["type"] for _, s in samples for m in s["modifiers"] if m["name"] == poi}
-        if kinds != {"normfactor"}:
+        signal = sum(
+            sum(s["data"]) for _, s in samples if any(m["name"] == poi for m in s["modifiers"])
+        )
+        if kinds != {"normfactor"} or not signal > 0:
             yield f"{measurement['name']}: the parameter of interest {poi!r} scales no signal"
 
 
 def _observations(workspace: dict[str, Any]) -> Iterator[str]:
+    listed = [one["name"] for one in workspace["observations"]]
+    for name in sorted({name for name in listed if listed.count(name) > 1}):
+        yield f"{name}: has two observations"
+    for name in sorted(set(listed) - {channel["name"] for channel in workspace["channels"]}):
+        yield f"{name}: is observed, but no channel"
     observed = {one["name"]: one["data"] for one in workspace["observations"]}
     poi = workspace["measurements"][0]["config"]["poi"]
     for channel in workspace["channels"]:
         name = channel["name"]
+        lengths = {len(sample["data"]) for sample in channel["samples"]}
+        if name in observed and lengths != {len(observed[name])}:
+            yield f"{name}: samples and observation have different numbers of bins"
+            continue
         if name not in observed:
             yield f"{name}: has no observation"
             continue
@@ -208,7 +231,7 @@ def _observations(workspace: dict[str, Any]) -> Iterator[str]:
             yield f"{name}: has no background"
             continue
         for i, count in enumerate(observed[name]):
-            if not (math.isfinite(count) and count >= 0):
+            if isinstance(count, bool) or not 0 <= count <= COUNT_MAX:
                 yield f"{name}: {count} events were observed in bin {i}"
             elif not sum(data[i] for data in backgrounds) > 0:
                 yield f"{name}: bin {i} expects no background, so {count:g} events have no model"
@@ -222,6 +245,8 @@ def _scale(workspace: dict[str, Any], samples: list[tuple[str, dict[str, Any]]])
         if any(m["name"] == poi for m in sample["modifiers"])
     )
     low, high = SIGNAL_RANGE
+    if len(workspace["measurements"]) > 1:
+        yield "there are several measurements; the first one counts"
     if not low <= signal <= high:
         yield (
             f"{signal:.3g} signal events at {poi} = 1: scale the signal to about one, minimisers "

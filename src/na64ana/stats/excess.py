@@ -9,10 +9,9 @@ from scipy.optimize import brentq
 from scipy.stats import beta, norm
 
 from na64ana.errors import LimitError
-from na64ana.stats import kernels
 from na64ana.stats.likelihood import Likelihood
 from na64ana.stats.model import CountingModel
-from na64ana.stats.toys import CHUNK, SEED, TIE
+from na64ana.stats.toys import CHUNK, FAILED_MAX, SEED, TIE, draw_counts
 
 Floats = npt.NDArray[np.float64]
 
@@ -82,11 +81,12 @@ def compute_excess(model: CountingModel, *, n_toys: int = N_TOYS, seed: int = SE
         rng = np.random.default_rng([seed, chunk, 2])
         uniform = rng.random((n, len(counts)))
         aux = centre + rng.normal(size=(n, likelihood.n_parameters))
-        drawn = np.empty_like(uniform)
-        kernels.draw_counts(uniform, means, drawn)
-        toys = likelihood.q_zero(drawn, aux)
+        toys = likelihood.q_zero(draw_counts(uniform, means), aux)
         extreme += int((toys >= q - TIE).sum())
         total += int(np.isfinite(toys).sum())
+    if total < (1 - FAILED_MAX) * n_toys or not total:
+        msg = f"{n_toys - total} of {n_toys} toys could not be fitted"
+        raise LimitError(msg)
     p_value = extreme / total
     low = float(beta.ppf(0.1587, extreme, total - extreme + 1)) if extreme else 0.0
     high = float(beta.ppf(0.8413, extreme + 1, total - extreme)) if extreme < total else 1.0

@@ -6,11 +6,16 @@ CERN-OPEN-2012-016, 4.2.2; pyhf's default for normsys). All methods use it, so t
 limits of the same model that the workspace hands out.
 """
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
+#: Largest factor of one standard deviation for which the polynomial stays positive, whatever the
+#: other side is.
+LARGEST = 20.0
 #: From value, slope and curvature at +1 and -1 to the coefficients of a^1 to a^6.
 _JOIN = np.linalg.inv(
     [
@@ -46,5 +51,16 @@ def factor(pull: Floats, down: float, up: float) -> Floats:
     """
     log_up, log_down, *inside = coefficients(down, up)
     polynomial = np.polynomial.polynomial.polyval(np.clip(pull, -1, 1), [1.0, *inside])
+    polynomial = np.maximum(polynomial, 1e-300)  # beyond LARGEST it may cross zero
     outside = np.exp(np.where(pull > 0, pull * log_up, -pull * log_down))
     return np.asarray(np.where(np.abs(pull) < 1, polynomial, outside))
+
+
+@lru_cache(maxsize=4096)
+def is_positive(down: float, up: float) -> bool:
+    """Tell whether the interpolation stays above zero between -1 and +1."""
+    if 1 / LARGEST <= down <= LARGEST and 1 / LARGEST <= up <= LARGEST:
+        return True
+    polynomial = [1.0, *coefficients(down, up)[2:]]
+    values = np.polynomial.polynomial.polyval(np.linspace(-1, 1, 101), polynomial)
+    return bool(values.min() > 0)

@@ -208,6 +208,27 @@ def fit(x, free_mu, counts, aux, model, signal, work, limits):  # type: ignore[n
     return np.nan
 
 
+@_compiled
+def from_excess(x, counts, aux, model, signal, work, limits):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Return -ln L of a free fit that begins with all of an excess as signal.
+
+    Where errors of the background are large, the likelihood has one minimum there and another one at
+    zero. Infinite without an excess.
+    """
+    background, total = model[1], 0.0
+    for s in range(len(background)):
+        total += max(background[s], 0.0)
+    more = counts.sum() - total
+    if more <= 0.0 or signal.sum() <= 0.0:
+        return np.inf
+    n_par = len(x) - 1
+    for j in range(n_par):
+        x[j] = min(max(aux[j], -limits[0]), limits[0])
+    x[n_par] = more / signal.sum()
+    value = fit(x, True, counts, aux, model, signal, work, limits)
+    return np.inf if math.isnan(value) else value
+
+
 @_inlined
 def q_tilde(mu, counts, aux, model, signal, work, limits, x):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Return the test statistic q-tilde of one data set; NaN if a fit failed."""
@@ -228,8 +249,14 @@ def q_tilde(mu, counts, aux, model, signal, work, limits, x):  # type: ignore[no
             if slope <= 0.0:  # more signal fits better
                 return 0.0
         elif stage == 2 or slope >= 0.0:  # the best mu is zero, or was found
-            return max(2.0 * (at_mu - value), 0.0)
-    return np.nan
+            break
+    other = from_excess(x, counts, aux, model, signal, work, limits)
+    if other < value:
+        # the better minimum may lie beyond mu; then more signal fits better
+        if x[n_par] >= mu:
+            return 0.0
+        value = other
+    return max(2.0 * (at_mu - value), 0.0)
 
 
 @_compiled
@@ -421,3 +448,6 @@ def q_zero_many(counts, aux, model, signal, limits, out):  # type: ignore[no-unt
                 out[i] = np.nan if math.isnan(value) else 0.0
                 if not work[0][n_par] < 0.0:  # less than expected is no excess
                     break
+        other = from_excess(x, counts[i], aux[i], model, signal, work, limits)
+        if x[n_par] > 0.0 and 2.0 * (at_zero - other) > out[i]:
+            out[i] = 2.0 * (at_zero - other)

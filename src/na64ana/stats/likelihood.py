@@ -123,6 +123,13 @@ class Likelihood:
             x, mu is None, np.asarray(counts, float), given, self.packed, self.signal, work,
             FIT_LIMITS,
         )  # fmt: skip
+        if mu is None:  # a second minimum, as in the test statistics
+            other = np.array(x)
+            more = kernels.from_excess(
+                other, np.asarray(counts, float), given, self.packed, self.signal, work, FIT_LIMITS
+            )
+            if more < nll or not np.isfinite(nll):
+                x, nll = other, more
         if not np.isfinite(nll):
             at = "free mu" if mu is None else f"mu = {mu:g}"
             msg = f"the fit of {np.round(counts, 3).tolist()} events at {at} did not converge"

@@ -33,6 +33,8 @@ SEED = 20231017
 #: are this many. The rest counts as more signal-like than any outcome that was enumerated.
 TAIL = 1e-4
 MAX_OUTCOMES = 60_000
+#: Events in all channels together up to which outcomes are enumerated.
+MAX_EVENTS = 300
 #: Outcomes whose Q differs by less are ties.
 TIE = 1e-9
 
@@ -181,7 +183,8 @@ def _enumerate(backgrounds: Floats, observed: tuple[int, ...] | None) -> Floats:
     totals = backgrounds.sum(axis=1)
     n_max = sum(observed or ()) + 3
     while (
-        _tail(totals, n_max) > TAIL
+        n_max < MAX_EVENTS
+        and _tail(totals, n_max) > TAIL
         and math.comb(n_max + 1 + n_channels, n_channels) <= MAX_OUTCOMES
     ):
         n_max += 1

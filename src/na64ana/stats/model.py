@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from na64ana.errors import LimitError
+from na64ana.stats.interpolation import is_positive
 
 
 def symmetric(relative_error: float) -> tuple[float, float]:
@@ -67,6 +68,12 @@ class CountingModel:
                     raise LimitError(msg)
                 if any(not 0 < f < float("inf") for pair in sample.factors.values() for f in pair):
                     msg = f"{channel.name}, {sample.name}: log-normal factors must be positive"
+                    raise LimitError(msg)
+                if any(not is_positive(*pair) for pair in sample.factors.values()):
+                    msg = (
+                        f"{channel.name}, {sample.name}: factors {sample.factors} cannot be "
+                        "interpolated; at most a factor of 20 either way"
+                    )
                     raise LimitError(msg)
             if channel.observed is not None and channel.observed < 0:
                 msg = f"{channel.name}: {channel.observed} observed events"

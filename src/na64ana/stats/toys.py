@@ -105,15 +105,22 @@ def make_toys(
         rng = np.random.default_rng([seed, chunk, kind])
         uniform = rng.random((n, len(likelihood.signal)))
         aux = centre + rng.normal(size=(n, likelihood.n_parameters))
-        means = likelihood.rates(at, centre)
-        counts = np.empty_like(uniform)
-        kernels.draw_counts(uniform, means, counts)
-        if (many := means > MANY).any():
-            counts[:, many] = poisson.ppf(uniform[:, many], means[many])
+        counts = draw_counts(uniform, likelihood.rates(at, centre))
         made.append(likelihood.q_tilde(mu, counts, aux))
     with_signal, without = (q[np.isfinite(q)] for q in made)
     failed = 2 * n - len(with_signal) - len(without)
     return ToySample(mu, (chunk,), with_signal, without, failed)
+
+
+def draw_counts(uniform: Floats, means: Floats) -> Floats:
+    """Return Poisson counts ``(n, channels)`` at quantiles of the same shape."""
+    counts = np.empty_like(uniform)
+    few = means <= MANY
+    drawn = np.empty((len(uniform), int(few.sum())))
+    kernels.draw_counts(np.ascontiguousarray(uniform[:, few]), means[few], drawn)
+    counts[:, few] = drawn
+    counts[:, ~few] = poisson.ppf(uniform[:, ~few], means[~few])
+    return counts
 
 
 class ToyLimits:
@@ -190,6 +197,9 @@ class ToyLimits:
             msg = "the box is closed: there is no observed CLs"
             raise LimitError(msg)
         (q,) = self.likelihood.q_tilde(mu, self.counts)
+        if not math.isfinite(q):
+            msg = f"the data could not be fitted at mu = {mu:.4g}"
+            raise LimitError(msg)
         return self.sample(mu).cls(float(q))
 
     def expected(self, mu: float, sigma: float) -> tuple[float, float]:
@@ -198,9 +208,13 @@ class ToyLimits:
         The limit is below mu for as many data sets as have CLs(mu) below 1 - CL, and CLs falls with
         q-tilde: so the quantile of the limit is the opposite one of q-tilde.
         """
-        toys = np.sort(self.sample(mu).without_signal)
-        place = min(int((1 - ndtr(sigma)) * len(toys)), len(toys) - 1)
-        return self.sample(mu).cls(float(toys[place]))
+        sample = self.sample(mu)
+        toys, p = np.sort(sample.without_signal), 1 - ndtr(sigma)
+        spread = math.sqrt(len(toys) * p * (1 - p))
+        places = np.clip(len(toys) * p + spread * np.array([-1, 0, 1]), 0, len(toys) - 1)
+        low, (value, error), high = (sample.cls(float(toys[int(i)])) for i in places)
+        # the quantile of so many toys is uncertain, too
+        return value, math.hypot(error, (high[0] - low[0]) / 2)
 
 
 def _make(task: tuple[object, ...]) -> ToySample:
@@ -270,7 +284,7 @@ def _root(
     """Return the mu at which ln CLs falls to `wanted`, and its Monte Carlo error.
 
     On a ladder of mu, whose toys all limits of a model share, the two steps around the root and the
-    one below them are found; ln CLs is smooth, and a parabola through them.
+    one below them are found, a parabola through them, and a secant step from its root.
     """
     found: dict[int, tuple[float, float]] = {}
 
@@ -298,9 +312,15 @@ def _root(
     low, high = LADDER ** steps[-2], LADDER ** steps[-1]
     slope = (excess(steps[-2]) - excess(steps[-1])) / (high - low)
     mu = low + excess(steps[-2]) / slope
-    if len(steps) == 3:  # for Poisson counts the parabola is right to 2e-3 (tests)
+    if len(steps) == 3:
         roots = np.roots(np.polyfit([LADDER**k for k in steps], [excess(k) for k in steps], 2))
         inside = [float(root.real) for root in roots if low <= root.real <= high]
         mu = inside[0] if inside else mu
-    nearest = min(steps[-2:], key=lambda k: abs(excess(k)))
-    return mu, found[nearest][1] / abs(slope)
+    # Below the best fit ln CLs is bent: at the root itself the toys have the last word.
+    value, error = log_cls(mu)
+    if not math.isfinite(value):
+        return mu, found[steps[-1]][1] / abs(slope)
+    end = (low, excess(steps[-2])) if value < wanted else (high, excess(steps[-1]))
+    if abs(end[0] - mu) > 0.02 * mu:
+        slope = abs((end[1] - (value - wanted)) / (end[0] - mu))
+    return mu + (value - wanted) / slope, error / slope

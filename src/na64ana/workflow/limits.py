@@ -28,6 +28,8 @@ from na64ana.workflow.yields import load_yields, yields_at_emission, yields_in_b
 
 Floats = npt.NDArray[np.float64]
 
+#: Mass [GeV] of the excess, the workspace and the combinations: in the middle of the curve.
+REFERENCE_MASS = 0.02
 #: Whether the signal box was opened, and why.
 BoxState = Literal["closed", "opened: simulated events", "opened: --unblind", "published"]
 
@@ -225,7 +227,11 @@ def _limits(
         notes=tuple(notes),
         excess=None
         if observed is None
-        else compute_excess(models[0], n_toys=options.n_toys, seed=options.seed),
+        else compute_excess(
+            models[int(np.argmin(np.abs(np.log(masses / REFERENCE_MASS))))],
+            n_toys=options.n_toys,
+            seed=options.seed,
+        ),
         events=events,
     )
 

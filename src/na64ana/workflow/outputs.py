@@ -25,7 +25,7 @@ from na64ana.stats.workspace import make_patchset, make_workspace
 from na64ana.workflow.background_files import describe_estimate, describe_rows
 from na64ana.workflow.efficiency import SignalEfficiency, pool
 from na64ana.workflow.figures import draw_plane
-from na64ana.workflow.limits import LimitsResult
+from na64ana.workflow.limits import REFERENCE_MASS, LimitsResult
 
 FILES = (
     *("limits.csv", "limit.png", "combinations.csv"),
@@ -33,8 +33,6 @@ FILES = (
 )
 #: Written too when there are event files.
 EVENT_FILES = ("plane.png", "plane.csv", "efficiency.png", "efficiency.csv")
-#: Mass [GeV] of the signal in workspace.json: in the middle of the curve.
-WORKSPACE_MASS = 0.02
 _EFFICIENCY_COLUMNS = (
     *("period", "m_ap_GeV", "e_ap_low_GeV", "e_ap_high_GeV", "passed", "total"),
     *("efficiency", "low", "high", "data_over_simulation"),
@@ -50,7 +48,7 @@ def output_names(*, published: bool) -> tuple[str, ...]:
 def write_outputs(result: LimitsResult, folder: Path, *, inputs: dict[str, Any]) -> None:
     """Write all files into a folder; `inputs` (command line, seed) go into the manifest."""
     (folder / "limits.csv").write_text(limits_csv(result), encoding="utf-8")
-    place = int(np.argmin(np.abs(np.log(result.curve.masses / WORKSPACE_MASS))))
+    place = int(np.argmin(np.abs(np.log(result.curve.masses / REFERENCE_MASS))))
     model = result.models[place]
     text = _combinations_csv(result, place)
     (folder / "combinations.csv").write_text(text, encoding="utf-8")
