@@ -366,6 +366,9 @@ def _observed_root(  # type: ignore[no-untyped-def]  # pragma: no cover
         x[n_par] = mu
         best = fit(x, True, counts, aux, model, signal, work, limits)
         mu_hat = x[n_par]
+    other = from_excess(x, counts, aux, model, signal, work, limits)
+    if other < best:
+        best, mu_hat = other, x[n_par]
     if math.isnan(best):
         return np.nan
     low, high, f_low, f_high = 0.0, np.inf, -math.log(alpha), -np.inf
