@@ -166,26 +166,26 @@ def load_background(
     history = _history(folders)
     first = _first_opening(history, result)
     recorded = _recorded_before(history, estimate.table.lineage, first)
-    opening = None
-    if open_result is not None:
-        now = datetime.now(UTC).isoformat(timespec="microseconds")
-        opening = Opening(
-            observed={
-                name: tally.regions["signal_box"] for name, tally in open_result.tallies.items()
-            },
-            date=now,
-            first=first or now,
-            selection_lineage=open_result.about["lineage"],
-            recorded_before=recorded,
-        )
     return StoredBackground(
         config=config,
         result=result,
         estimate=estimate,
         notes=(*notes, *estimate.notes),
         control=None if sample is None else sample.about["lineage"],
-        opening=opening,
+        opening=None if open_result is None else _make_opening(open_result, first, recorded),
         opened_before=first if first is not None and recorded is None else None,
+    )
+
+
+def _make_opening(opened: Result, first: str | None, recorded: str | None) -> Opening:
+    """Return the opening of a box now, which was first opened and recorded at these times."""
+    now = datetime.now(UTC).isoformat(timespec="microseconds")
+    return Opening(
+        observed={name: tally.regions["signal_box"] for name, tally in opened.tallies.items()},
+        date=now,
+        first=first or now,
+        selection_lineage=opened.about["lineage"],
+        recorded_before=recorded,
     )
 
 
