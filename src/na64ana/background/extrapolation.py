@@ -138,12 +138,10 @@ class Extrapolation:
             for fit in self.fits
             if not fit.converged
         ]
-        other = [
-            f"the control sample has another shape than sideband C (p = {p:.3f})"
-            for p in (self.control_p,)
-            if p is not None and p < CONTROL_P_MIN
-        ]
-        return (*limits, *failed, *other)
+        if self.control_p is None or self.control_p >= CONTROL_P_MIN:
+            return (*limits, *failed)
+        other = f"the control sample has another shape than sideband C (p = {self.control_p:.3f})"
+        return (*limits, *failed, other)
 
     @property
     def best(self) -> FamilyFit:

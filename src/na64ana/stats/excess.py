@@ -73,6 +73,9 @@ def compute_excess(model: CountingModel, *, n_toys: int = N_TOYS, seed: int = SE
     likelihood = Likelihood(model.unit())
     counts = np.array(model.observed, float)
     (q,) = likelihood.q_zero(counts)
+    if not math.isfinite(q):
+        msg = "the data could not be fitted with and without a signal"
+        raise LimitError(msg)
     centre = likelihood.fit(counts, mu=0.0).pulls
     means = likelihood.rates(0.0, centre)
     extreme = total = 0

@@ -9,6 +9,10 @@ from na64ana.stats import names
 from na64ana.stats.model import CountingModel, Sample
 
 
+#: pyhf's schema of patch sets wants a HEPData record; these limits have none, so zeros stand for it.
+NO_RECORD = "ins0000000"
+
+
 def make_workspace(model: CountingModel) -> dict[str, Any]:
     """Return a pyhf workspace: a channel per period, one bin, log-normal nuisances.
 
@@ -78,7 +82,7 @@ def make_patchset(
             "description": "dark photons of each mass; mu = (epsilon / epsilon_0)^2",
             "digests": {"sha256": pyhf.utils.digest(workspace, algorithm="sha256")},
             "labels": ["m_ap_GeV", "epsilon_0"],
-            "references": {"hepdata": "ins0000000"},
+            "references": {"hepdata": NO_RECORD},
         },
         "patches": patches,
     }

@@ -23,7 +23,6 @@ from na64ana.workflow.figures import draw_plane
 from na64ana.workflow.stored_background import (
     StoredBackground,
     append_background,
-    configuration_lineage,
 )
 
 #: Events below which tables for readers print no number; CSV and JSON have all.
@@ -105,7 +104,7 @@ def describe_background(found: StoredBackground, inputs: Mapping[str, Any]) -> d
         "box": "closed" if found.opening is None else "opened",
         "inputs": dict(inputs),
         "versions": package_versions(),
-        "configuration_sha256": configuration_lineage(found.config),
+        "configuration_sha256": lineage(found.config.model_dump(mode="json")),
         "selection_lineage": about["lineage"],
         "control_sample_lineage": found.control,
         "eot": {name: one["eot"] for name, one in about["exposures"].items()},

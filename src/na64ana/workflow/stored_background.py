@@ -16,7 +16,6 @@ from na64ana.config import Config
 from na64ana.cuts.selection import Templates, make_cuts
 from na64ana.errors import ConfigError, DataError
 from na64ana.processing.checkpoints import template_digest
-from na64ana.provenance import lineage
 from na64ana.tally.tally import IDENTITY, Tally
 from na64ana.workflow.background import background_of
 from na64ana.workflow.results import HISTORY, TEMPLATES, Result, read_result, read_templates
@@ -208,11 +207,6 @@ def append_background(found: StoredBackground, folder: Path, identity: str) -> N
         file.write(json.dumps(line) + "\n")
         file.flush()
         os.fsync(file.fileno())
-
-
-def configuration_lineage(config: Config) -> str:
-    """Return the sha256 of a configuration."""
-    return lineage(config.model_dump(mode="json"))
 
 
 def _check_search(result: Result) -> None:
