@@ -8,8 +8,7 @@ import pyhf
 from na64ana.stats import names
 from na64ana.stats.model import CountingModel, Sample
 
-
-#: pyhf's schema of patch sets wants a HEPData record; these limits have none, so zeros stand for it.
+#: pyhf's schema of patch sets wants a HEPData record; these limits have none, and zeros say so.
 NO_RECORD = "ins0000000"
 
 
