@@ -73,6 +73,11 @@ def closed_run(config: Config, event_paths: Paths, closed: TallyProcessor) -> Pr
 
 
 @pytest.fixture(scope="session")
+def opened_run(config: Config, event_paths: Paths, opened: TallyProcessor) -> ProcessedRun:
+    return process(open_files(event_paths, config, opened), config, opened)
+
+
+@pytest.fixture(scope="session")
 def from_events(config: Config, event_paths: Paths) -> LimitsResult:
     return limits_from_events(config, event_paths, unblind=False)
 

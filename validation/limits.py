@@ -34,7 +34,7 @@ def five_periods(scale: float) -> CountingModel:
         factors = {f"bkg_{early}": symmetric(error / b)}
         background = Sample("all", scale * b * eot / total, factors)
         one = Sample("signal", eot * (0.5 if early else 0.45), signal)
-        channels.append(Channel(f"period_{period}", None, one, (background,)))
+        channels.append(Channel(f"period_{period}", None, (one,), (background,)))
     return CountingModel(tuple(channels)).unit()
 
 
@@ -43,7 +43,7 @@ MODELS = {
     "b = 1e-3": five_periods(1e-3 / 1.04),
     "b = 5.2": five_periods(5.0),
     "one channel, b = 0.5, no errors": CountingModel(
-        (Channel("one", None, Sample("signal", 1.0, {}), (Sample("b", 0.5, {}),)),)
+        (Channel("one", None, (Sample("signal", 1.0, {}),), (Sample("b", 0.5, {}),)),)
     ),
 }
 

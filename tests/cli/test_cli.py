@@ -19,18 +19,18 @@ from na64ana.config.shipped import shipped_path
 from na64ana.io.format import TREE, EventClass
 
 PERIODS = ["I", "II", "III", "IV", "V"]
-OUTPUTS = {
+PUBLISHED = {
     "limits.csv",
     "limit.png",
     "combinations.csv",
+    "parameters.csv",
+    "parameters.png",
     "workspace.json",
     "patchset.json",
+    "hs3.json",
     "manifest.json",
-    "plane.png",
-    "plane.csv",
-    "efficiency.png",
-    "efficiency.csv",
 }
+OUTPUTS = PUBLISHED | {"plane.png", "plane.csv", "efficiency.png", "efficiency.csv"}
 
 
 def one_line(err: str) -> str:
@@ -99,15 +99,24 @@ def test_the_same_inputs_give_the_same_lineage_and_limits(run):
 def test_published_inputs_alone(run):
     code, out, err = run("limits", "--published", "--output", "published")
     assert code == 0, err
-    assert {path.name for path in Path("published").iterdir()} == OUTPUTS - {
-        "plane.png",
-        "plane.csv",
-        "efficiency.png",
-        "efficiency.csv",
-    }
+    assert set(left(Path("published"))) == PUBLISHED
     assert "Cut flow" not in out
     assert "2.32 (marginalised)" in out
     assert "simulating" not in err
+
+
+@pytest.mark.slow
+def test_a_subset_of_the_periods(run):
+    code, out, err = run(
+        "limits", "--published", "--period", "V", "--period", "IV", "--output", "new"
+    )
+    assert code == 0, err
+    assert "Periods IV V: 6.54e11 EOT" in out
+    workspace = json.loads(Path("new/workspace.json").read_text())
+    assert [one["name"] for one in workspace["channels"]] == ["period_IV", "period_V"]
+    code, _, err = run("limits", "--published", "--period", "VI")
+    assert code == 1
+    assert "there is no period 'VI'. Allowed: I, II, III, IV, V" in one_line(err)
 
 
 @pytest.mark.slow
@@ -356,8 +365,7 @@ def test_a_reader_that_leaves_early_loses_nothing(tmp_path):
         check=False,
     )
     assert "Traceback" not in done.stderr
-    tables = ["combinations.csv", "limit.png", "limits.csv"]
-    assert left(tmp_path) == [*tables, "manifest.json", "patchset.json", "workspace.json"]
+    assert left(tmp_path) == sorted(PUBLISHED)
 
 
 def test_a_mistake_of_a_processor_is_one_line_too(run, event_file, tmp_path):

@@ -12,7 +12,7 @@ from na64ana.stats.workspace import make_workspace
 @pytest.fixture
 def workspace(tmp_path) -> Path:
     background = (Sample("b", 0.5, {"bkg": symmetric(0.25)}),)
-    model = CountingModel((Channel("one", 0, Sample("signal", 1.0, {}), background),))
+    model = CountingModel((Channel("one", 0, (Sample("signal", 1.0, {}),), background),))
     path = tmp_path / "workspace.json"
     path.write_text(json.dumps(make_workspace(model)))
     return path

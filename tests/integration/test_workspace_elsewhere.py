@@ -22,7 +22,9 @@ def two_periods(share: float = 0.3) -> CountingModel:
             Sample("upstream", b, {"bkg_upstream": (0.5, 2.5)}),
             Sample("decay", 0.1, {f"bkg_decay_{period}": symmetric(0.2)}),
         )
-        channels.append(Channel(f"period_{period}", n, Sample("signal", part, signal), backgrounds))
+        channels.append(
+            Channel(f"period_{period}", n, (Sample("signal", part, signal),), backgrounds)
+        )
     return CountingModel(tuple(channels))
 
 

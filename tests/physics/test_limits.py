@@ -21,7 +21,7 @@ EOT = {"I": 4.3, "II": 5.4, "III": 18.6, "IV": 3.8, "V": 61.6}
 
 def one_channel(n: int | None, b: float, s: float = 1.0, b_error: float = 0.0) -> CountingModel:
     background = Sample("b", b, {"bkg": symmetric(b_error)} if b_error else {})
-    return CountingModel((Channel("one", n, Sample("signal", s, {}), (background,)),))
+    return CountingModel((Channel("one", n, (Sample("signal", s, {}),), (background,)),))
 
 
 def five_periods(counts=(0, 0, 0, 0, 0), *, systematics: bool = True, b_scale: float = 1.0):
@@ -38,7 +38,7 @@ def five_periods(counts=(0, 0, 0, 0, 0), *, systematics: bool = True, b_scale: f
             Channel(
                 f"period_{period}",
                 n,
-                Sample("signal", eot * (0.5 if early else 0.45), signal),
+                (Sample("signal", eot * (0.5 if early else 0.45), signal),),
                 (Sample("all", b_scale * b * eot / total, background),),
             )
         )
@@ -110,7 +110,7 @@ def test_the_order_of_periods_does_not_matter():
 
 def test_a_period_without_sensitivity_changes_nothing():
     model = five_periods((0, 0, 1, 0, 0))
-    blind = Channel("blind", 7, Sample("signal", 0.0, {}), (Sample("b", 3.0, {}),))
+    blind = Channel("blind", 7, (Sample("signal", 0.0, {}),), (Sample("b", 3.0, {}),))
     wider = CountingModel((*model.channels, blind))
     assert compute_limit(wider, 0.9) == compute_limit(model, 0.9)
 
@@ -122,7 +122,7 @@ def test_splitting_a_period_changes_nothing():
         return Channel(
             name,
             n,
-            Sample("signal", fraction, {"yield": symmetric(0.1)}),
+            (Sample("signal", fraction, {"yield": symmetric(0.1)}),),
             (Sample("b", 2.0 * fraction, factors),),
         )
 
@@ -146,7 +146,8 @@ def test_more_background_uncertainty_does_not_tighten(n, tolerance):
 def test_signal_uncertainty_weakens_the_limit():
     model = one_channel(0, 0.5)
     channel = model.channels[0]
-    wide = Channel("one", 0, Sample("signal", 1.0, {"yield": symmetric(0.15)}), channel.backgrounds)
+    signal = Sample("signal", 1.0, {"yield": symmetric(0.15)})
+    wide = Channel("one", 0, (signal,), channel.backgrounds)
     limit = compute_limit(CountingModel((wide,)), 0.9).observed
     assert 2.303 < limit < 2.40
 
@@ -191,12 +192,12 @@ def test_masses_with_nearly_equal_shares_may_have_one_limit():
     def model(extra: float) -> CountingModel:
         channels = five_periods((0, 1, 0, 0, 1)).channels
         last = channels[-1]
-        more = Sample("signal", last.signal.events * (1 + extra), last.signal.factors)
+        more = Sample("signal", last.signal * (1 + extra), last.signals[0].factors)
         return CountingModel(
-            (*channels[:-1], Channel(last.name, last.observed, more, last.backgrounds))
+            (*channels[:-1], Channel(last.name, last.observed, (more,), last.backgrounds))
         )
 
-    shares = [model(e).channels[-1].signal.events / model(e).signal for e in (0.0, 0.005)]
+    shares = [model(e).channels[-1].signal / model(e).signal for e in (0.0, 0.005)]
     assert 0.5 * SHARE_STEP < abs(shares[1] - shares[0]) < SHARE_STEP
     for compute in (compute_limit, compute_asymptotic_limit):
         one, other = (compute(model(e), 0.9, expected=False).observed for e in (0.0, 0.005))
@@ -229,7 +230,7 @@ def test_far_tails_of_the_background_are_not_clipped():
     model = one_channel(0, 30.0, b_error=6.0)
     wide = CountingModel(
         tuple(
-            Channel(f"c{i}", 0, model.channels[0].signal, model.channels[0].backgrounds)
+            Channel(f"c{i}", 0, model.channels[0].signals, model.channels[0].backgrounds)
             for i in range(5)
         )
     )

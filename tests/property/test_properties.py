@@ -59,7 +59,7 @@ def models(draw) -> CountingModel:
             Channel(
                 f"c{i}",
                 draw(st.integers(0, 3)),
-                Sample("signal", draw(st.floats(0.05, 1.0)), signal),
+                (Sample("signal", draw(st.floats(0.05, 1.0)), signal),),
                 (background,),
             )
         )
@@ -78,12 +78,12 @@ def test_limits_on_events_do_not_depend_on_the_scale_of_the_signal(model, factor
 def test_no_limit_is_stronger_than_that_of_nothing_observed(model):
     """Counting more never strengthens a limit, and exp(-s), averaged, is above exp(-<s>)."""
     nothing = CountingModel(
-        tuple(Channel(c.name, 0, c.signal, c.backgrounds) for c in model.channels)
+        tuple(Channel(c.name, 0, c.signals, c.backgrounds) for c in model.channels)
     )
     strongest, limit = compute_limit(nothing, 0.9), compute_limit(model, 0.9)
     assert limit.observed >= strongest.observed * (1 - 1e-6)
     widths = [
-        sum(math.log(up) ** 2 for _, up in channel.signal.factors.values())
+        sum(math.log(up) ** 2 for _, up in channel.signals[0].factors.values())
         for channel in model.channels
     ]
     mean = math.exp(max(widths) / 2)  # of a log-normal, whose median is one

@@ -11,7 +11,7 @@ from na64ana.stats.model import Channel, CountingModel, Sample
 def model(*counts):
     return CountingModel(
         tuple(
-            Channel(f"c{i}", n, Sample("signal", 1.0 + i, {}), (Sample("b", 0.3, {}),))
+            Channel(f"c{i}", n, (Sample("signal", 1.0 + i, {}),), (Sample("b", 0.3, {}),))
             for i, n in enumerate(counts)
         )
     )
@@ -43,7 +43,7 @@ def test_channels_that_do_not_exist_are_refused():
 
 
 def test_channels_without_a_signal_have_no_limit():
-    empty = Channel("c9", 0, Sample("signal", 0.0, {}), (Sample("b", 1.0, {}),))
+    empty = Channel("c9", 0, (Sample("signal", 0.0, {}),), (Sample("b", 1.0, {}),))
     wider = CountingModel((*model(0, 0).channels, empty))
     kinds = [(c.kind, c.name) for c in compute_combinations(wider, 0.9)]
     assert ("alone", "c9") not in kinds

@@ -15,7 +15,7 @@ def model(*counts, b=0.5, error=0.0):
         Channel(
             f"c{i}",
             n,
-            Sample("signal", 1 / len(counts), {"yield": symmetric(0.1)}),
+            (Sample("signal", 1 / len(counts), {"yield": symmetric(0.1)}),),
             (Sample("b", b, {"bkg": symmetric(error)} if error else {}),),
         )
         for i, n in enumerate(counts)

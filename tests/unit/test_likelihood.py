@@ -21,7 +21,9 @@ from na64ana.stats.workspace import make_workspace
 
 def one_channel(n, b, s=1.0, **errors):
     factors = {name: symmetric(error) for name, error in errors.items()}
-    return CountingModel((Channel("one", n, Sample("signal", s, {}), (Sample("b", b, factors),)),))
+    return CountingModel(
+        (Channel("one", n, (Sample("signal", s, {}),), (Sample("b", b, factors),)),)
+    )
 
 
 @pytest.mark.parametrize("edges", [(1 / 1.3, 1.3), (0.4, 1.5), (0.9, 1.02), (0.2, 4.0)])
@@ -64,7 +66,7 @@ def models(draw, n_max=20):
         )
         share = draw(st.sampled_from([0.0, 0.1, 1.0])) if i else 1.0
         channels.append(
-            Channel(f"c{i}", draw(counts), Sample("signal", share, signal), backgrounds)
+            Channel(f"c{i}", draw(counts), (Sample("signal", share, signal),), backgrounds)
         )
     return CountingModel(tuple(channels)).unit()
 
@@ -119,7 +121,7 @@ def check_minima(likelihood, model, mu):
 def test_gradient_and_errors_by_finite_differences():
     signal, background = {"y": (0.8, 1.3)}, {"k": (0.5, 1.9)}
     channels = [
-        Channel(name, n, Sample("s", s, signal), (Sample("b", b, background),))
+        Channel(name, n, (Sample("s", s, signal),), (Sample("b", b, background),))
         for name, n, s, b in (("a", 3, 0.7, 1.2), ("b", 0, 0.3, 0.4))
     ]
     model = CountingModel(tuple(channels))
@@ -258,7 +260,7 @@ def test_toys_of_many_events_are_the_textbook_formula(n, b):
 def test_a_second_minimum_is_found():
     """Large errors of a shared background: one minimum without a signal, one with."""
     channels = [
-        Channel(f"c{i}", n, Sample("s", 0.2, {}), (Sample("b", 0.1, {"k": (0.05, 7.4)}),))
+        Channel(f"c{i}", n, (Sample("s", 0.2, {}),), (Sample("b", 0.1, {"k": (0.05, 7.4)}),))
         for i, n in enumerate((0, 0, 6, 0, 4))
     ]
     likelihood = Likelihood(CountingModel(tuple(channels)))
@@ -282,5 +284,5 @@ def test_many_expected_events_do_not_hang():
 def test_factors_too_far_apart_are_refused():
     with pytest.raises(LimitError, match="at most a factor of 20"):
         CountingModel(
-            (Channel("a", 0, Sample("s", 1.0, {}), (Sample("b", 1.0, {"k": (1e-3, 1e3)}),)),)
+            (Channel("a", 0, (Sample("s", 1.0, {}),), (Sample("b", 1.0, {"k": (1e-3, 1e3)}),)),)
         )

@@ -8,6 +8,7 @@ from na64ana.cli.options import (
     config_option,
     events_option,
     overwrite_option,
+    period_option,
     seed_option,
     workers_option,
 )
@@ -33,6 +34,7 @@ from na64ana.cli.options import (
     type=click.Path(path_type=Path),
     help="A processor file instead of the shipped invisible.py; its code is executed.",
 )
+@period_option
 @workers_option
 @seed_option
 @config_option
@@ -44,6 +46,7 @@ def limits(  # noqa: PLR0913 - an argument per option
     output: Path,
     unblind: bool,
     processor: Path | None,
+    periods: tuple[str, ...],
     workers: int,
     seed: int,
     config_path: Path | None,
@@ -53,14 +56,17 @@ def limits(  # noqa: PLR0913 - an argument per option
 
     Without arguments, five small event files are simulated into a cache folder
     ($NA64ANA_CACHE, by default the user's), the cuts are applied, sideband C is extrapolated into
-    the signal box, and all periods are combined. Written: limits.csv, limit.png, workspace.json
-    (pyhf), plane.png, plane.csv and manifest.json.
+    the signal box, and all periods are combined. Written: limits.csv, limit.png, combinations.csv
+    (limits of some of the periods), parameters.csv and .png (pulls and impacts), workspace.json
+    and patchset.json (pyhf), hs3.json, plane.png, efficiency.png and their numbers, and
+    manifest.json.
 
     \b
     Examples:
       na64ana limits --output first-look
       na64ana limits --published --output published
       na64ana limits --events V=run2022.root --unblind
+      na64ana limits --published --period IV --period V --output new-runs
     """  # noqa: D301 - click wants the character behind \\b
     if published and (event_files or unblind):
         msg = "--published starts without events; leave --events and --unblind away"
@@ -79,10 +85,13 @@ def limits(  # noqa: PLR0913 - an argument per option
     from na64ana.workflow.selection import Settings  # noqa: PLC0415
 
     config = load_config(config_path)
+    if periods:
+        config = config.only(periods)
     inputs = {
         "published": published,
         "unblind": unblind,
         "seed": seed,
+        "periods": list(config.periods),
         "config": None if config_path is None else str(config_path),
     }
     names = output_names(published=published)

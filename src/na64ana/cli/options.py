@@ -78,6 +78,12 @@ seed_option = click.option(
     show_default=True,
     help="Seed of the simulation: the same seed gives the same events.",
 )
+period_option = click.option(
+    "--period",
+    "periods",
+    multiple=True,
+    help="Only this period; repeat for more. The default is all of them.",
+)
 workers_option = click.option(
     "--workers",
     type=click.IntRange(1, 256),

@@ -11,27 +11,33 @@ from na64ana.workflow.optimise import Optimised
 
 
 def print_limits(
-    model: CountingModel, limits: Sequence[EventLimit], notes: Sequence[str], console: Console
+    model: CountingModel,
+    rows: Sequence[tuple[EventLimit, float]],
+    notes: Sequence[str],
+    console: Console,
 ) -> None:
-    """Print limits on signal events and on mu, a row per method."""
-    level = f"{100 * limits[0].confidence_level:g} % CL"
+    """Print limits on signal events, with CLs there, a row per method."""
+    first, _ = rows[0]
+    level = f"{100 * first.confidence_level:g} % CL"
     table = Table(
         title=f"Signal events excluded at {level}; times {1 / model.signal:.4g} for mu",
         title_justify="left",
         title_style="bold",
     )
     table.add_column("method")
-    for name in ("observed", "-2", "-1", "median", "+1", "+2 sigma"):
+    for name in ("observed", "CLs", "-2", "-1", "median", "+1", "+2"):
         table.add_column(name, justify="right")
-    for one in limits:
-        error = "" if one.error is None else f" +- {one.error:.1g}"
+    for one, cls in rows:
+        error = "" if one.error is None else f" ± {one.error:.1g}"
         observed = "closed" if one.observed is None else f"{one.observed:.3f}{error}"
         expected = ["-"] * 5 if one.expected is None else [f"{x:.2f}" for x in one.expected]
-        table.add_row(one.method, observed, *expected)
+        table.add_row(one.method, observed, f"{cls:.3f}", *expected)
     console.print(table)
-    if limits[0].n_toys is not None:
-        text = f"  {limits[0].n_toys:,} toys of either kind, seed {limits[0].seed}"
+    if first.n_toys is not None:
+        text = f"  {first.n_toys:,} toys of either kind, seed {first.seed}"
         console.print(text, style="dim")
+    text = "  CLs is that of the data at the limit; expected limits at -2 to +2 standard deviations"
+    console.print(text, style="dim")
     for note in notes:
         console.print(f"  {note}", style="dim")
 

@@ -14,6 +14,8 @@ from na64ana.config.reference import load_reference
 from na64ana.processing.run import ProcessedRun
 from na64ana.signal.response import CHANNELS
 from na64ana.signal.uncertainty import PUBLISHED
+from na64ana.stats.consistency import Consistency
+from na64ana.stats.excess import Excess
 from na64ana.tally.calibration import Calibration
 from na64ana.tally.cut_flow import CutFlow, count, percent
 from na64ana.tally.efficiency import Efficiency
@@ -237,7 +239,7 @@ def _print_summary(result: LimitsResult, console: Console) -> None:
         )
         console.print(f"Signal efficiency, measured: {found}")
     if events is not None and events.observed is not None:
-        counts = ", ".join(f"{name} {count}" for name, count in events.observed.items())
+        counts = ", ".join(f"{k} {'+'.join(map(str, n))}" for k, n in events.observed.items())
         console.print(f"Observed in the box: {counts}")
     _print_event_limits(result, console)
     reference = load_reference("na64_2023")
@@ -271,14 +273,32 @@ def _print_event_limits(result: LimitsResult, console: Console) -> None:
         )
     for note in result.notes:
         console.print(f"  {note}", style="dim")
-    if (found := result.excess) is not None and found.events == 0:
+    if (found := result.details.excess) is not None and found.events == 0:
         console.print(f"No excess: the best signal is 0, with an error of +{found.up:.2f} events")
     elif found is not None:
         console.print(
-            f"Background alone makes as much in {found.p_value:.2g} of the cases "
+            f"Background alone makes as much in {_share(found)} of the cases "
             f"({found.significance:.1f} sigma); best signal {found.events:.2f} "
             f"-{found.down:.2f} +{found.up:.2f} events"
         )
+        low, best, high = (
+            float(np.sqrt(max(n, 0.0)) * result.curve.epsilon_0[result.details.place])
+            for n in (found.events - found.down, found.events, found.events + found.up)
+        )
+        console.print(
+            f"  that is epsilon = {best:.2e} ({low:.2e} to {high:.2e}) at "
+            f"{1e3 * result.details.mass:.3g} MeV"
+        )
+    if (agree := result.details.consistency) is not None:
+        console.print(
+            f"Periods agree with one signal and this background: p = {_share(agree)} "
+            f"({agree.n_toys:,} toys)"
+        )
+
+
+def _share(found: Excess | Consistency) -> str:
+    """Return a p-value, or its upper edge where no toy was as extreme."""
+    return f"{found.p_value:.2g}" if found.p_value else f"<{found.p_high:.1g}"
 
 
 def _plain(number: float) -> str:

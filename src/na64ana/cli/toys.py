@@ -12,7 +12,9 @@ from na64ana.cli.options import Count, workers_option
 @click.option(
     "--n-toys", type=Count(), default="100000", show_default=True, help="Toys of either kind."
 )
-@click.option("--seed", type=int, default=20231017, show_default=True, help="Of the toys.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=20231017, show_default=True, help="Of the toys."
+)
 @click.option(
     "--confidence-level",
     type=click.FloatRange(0.5, 0.999),
@@ -33,7 +35,7 @@ def toys(
 ) -> None:
     """Compute the limit of a pyhf workspace by toys, beside the other methods.
 
-    One bin per channel and log-normal errors, as workspace.json of 'na64ana limits'. Counts and
+    Log-normal errors, as workspace.json of 'na64ana limits'. Counts and
     auxiliary measurements fluctuate; the same seed gives the same numbers for any --workers.
 
     \b
@@ -46,18 +48,19 @@ def toys(
     from na64ana.errors import LimitError  # noqa: PLC0415
     from na64ana.stats import asymptotic, marginalised  # noqa: PLC0415
     from na64ana.stats.check import load_workspace, read_model  # noqa: PLC0415
-    from na64ana.stats.toys import compute_limit  # noqa: PLC0415
+    from na64ana.stats.toys import compute_cls, compute_limit  # noqa: PLC0415
 
     model = read_model(load_workspace(workspace))
-    limits = [
-        compute_limit(
-            model, confidence_level, expected=expected, n_toys=n_toys, seed=seed, workers=workers
-        )
-    ]
+    limit = compute_limit(
+        model, confidence_level, expected=expected, n_toys=n_toys, seed=seed, workers=workers
+    )
+    at_limit = compute_cls(model, limit.observed or 0.0, n_toys=n_toys, seed=seed)[0]
+    rows = [(limit, at_limit)]
     notes = []
-    for compute in (marginalised.compute_limit, asymptotic.compute_limit):
+    for method in (marginalised, asymptotic):
         try:
-            limits.append(compute(model, confidence_level, expected=expected))
+            limit = method.compute_limit(model, confidence_level, expected=expected)
+            rows.append((limit, method.compute_cls(model, limit.observed or 0.0)))
         except LimitError as error:
             notes.append(str(error))
-    print_limits(model, limits, notes, Console())
+    print_limits(model, rows, notes, Console())

@@ -61,6 +61,10 @@ def _conflicts(config: Config) -> Iterator[tuple[Location, str]]:
         yield ("limits", "signal_error"), "smaller than yield_error and eot_error in quadrature"
     if not 0 < limits.confidence_level < 1:
         yield ("limits", "confidence_level"), "must lie between 0 and 100 %, both excluded"
+    edges = (0.0, *limits.e_ecal_edges, min(one.e_ecal_max for one in config.periods.values()))
+    if any(high <= low for low, high in itertools.pairwise(edges)):
+        message = f"must rise, between 0 GeV and the smallest e_ecal_max, {edges[-1]:g} GeV"
+        yield ("limits", "e_ecal_edges"), message
 
 
 def _period_conflicts(config: Config, name: str) -> Iterator[tuple[Location, str]]:

@@ -1,5 +1,6 @@
 """The models of datasets.yaml. Quantities are in internal units once loaded."""
 
+from collections.abc import Collection
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -7,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from na64ana.config.conditions import Conditions
 from na64ana.config.quantities import Energy, Eot, Fraction, Length, Rate, Time
 from na64ana.config.selection import Block, Selection
+from na64ana.errors import ConfigError
 
 #: Names of periods and groups end up in branch, channel and parameter names.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
@@ -114,16 +116,36 @@ class Signal(Block):
     dark_matter: DarkMatterBlock
 
 
+class Correlations(Block):
+    """Which periods share a nuisance parameter.
+
+    ``all`` periods, those of a published ``group``, or none, each ``period`` having its own.
+    Background errors are common to what was fitted together (``fit``), or to nothing.
+    """
+
+    signal_yield: Literal["all", "group", "period"] = "all"
+    eot: Literal["all", "group", "period"] = "all"
+    efficiency: Literal["all", "group", "period"] = "period"
+    background: Literal["fit", "period"] = "fit"
+
+
 class Limits(Block):
-    """Confidence level, method of the headline, toys, and relative errors of the signal."""
+    """Confidence level, method of the headline, toys, bins, and relative errors of the signal.
+
+    `e_ecal_edges` [GeV] divide the box into bins of E_ECAL; none, and it is one. `yield_errors`
+    are the published sum, or those of `na64ana.signal.uncertainty` by source.
+    """
 
     confidence_level: Fraction
     method: Literal["toys", "marginalised", "asymptotic"] = "toys"
     n_toys: int = Field(default=20_000, ge=100, le=100_000_000)
     seed: int = Field(default=20231017, ge=0)
+    e_ecal_edges: tuple[Energy, ...] = ()
     signal_error: Fraction
     yield_error: Fraction
+    yield_errors: Literal["published", "computed"] = "published"
     eot_error: Fraction
+    correlations: Correlations = Correlations()
 
 
 class PublishedBackground(Block):
@@ -189,6 +211,20 @@ class Config(Block):
     def selection_of(self, period: str) -> Selection:
         """Return the cuts of a period."""
         return self.selections[self.periods[period].selection]
+
+    def only(self, periods: Collection[str]) -> Self:
+        """Return the configuration of some periods, in the order of the file.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such period.
+        """
+        if unknown := [name for name in periods if name not in self.periods]:
+            msg = f"there is no period {unknown[0]!r}. Allowed: {', '.join(self.periods)}"
+            raise ConfigError(msg)
+        kept = {name: one for name, one in self.periods.items() if name in periods}
+        return self.model_copy(update={"periods": kept})
 
     def groups(self) -> dict[str, tuple[str, ...]]:
         """Return the periods of each group, in the order of the file."""

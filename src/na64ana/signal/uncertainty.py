@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from na64ana.signal.form_factors import FormFactor
-from na64ana.signal.response import Response
+from na64ana.signal.response import Channel, Response
 from na64ana.signal.table import YieldTable
 from na64ana.signal.yields import compute_bremsstrahlung
 
@@ -28,7 +28,7 @@ LOSS = 0.5
 
 @dataclass(frozen=True, eq=False)
 class YieldErrors:
-    """Relative errors of the yield of bremsstrahlung in the box, ``(n,)`` by mass.
+    """Relative errors of the yield of a channel in the box, ``(n,)`` by mass.
 
     Attributes
     ----------
@@ -48,13 +48,18 @@ class YieldErrors:
 
 
 def compute_errors(
-    table: YieldTable, masses: Floats, e_ecal_max: float, response: Response | None = None
+    table: YieldTable,
+    masses: Floats,
+    e_ecal_max: float,
+    response: Response | None = None,
+    channel: Channel = "bremsstrahlung",
 ) -> YieldErrors:
     """Return the errors of the yield in the box.
 
-    ``yield_nuclear`` is the difference of Helm's and the dipole form factor, ``yield_inelastic``
-    what the break-up of the nucleus would add, ``yield_cross_section`` `CROSS_SECTION`,
-    ``yield_shower`` `SHOWER`, ``yield_threshold`` a box edge lower by `EDGE`, ``yield_trigger``
+    Of bremsstrahlung only: ``yield_nuclear``, the difference of Helm's and the dipole form factor,
+    and ``yield_inelastic``, what the break-up of the nucleus would add. ``yield_cross_section`` is
+    `CROSS_SECTION`, ``yield_shower`` `SHOWER`, ``yield_threshold`` a box edge lower by `EDGE`,
+    ``yield_trigger``
     `LOSS` of what the preshower loses.
 
     Parameters
@@ -65,6 +70,8 @@ def compute_errors(
     e_ecal_max : float
         Edge of the box [GeV].
     response : Response or None
+    channel : str
+        ``bremsstrahlung`` or ``annihilation``; where this is closed, its errors are zero.
 
     Raises
     ------
@@ -73,10 +80,26 @@ def compute_errors(
     """
     masses = np.asarray(masses, float)
     response = response or Response()
-    in_box = table.in_box(masses, e_ecal_max, "bremsstrahlung", response)
-    lower = table.in_box(masses, e_ecal_max - EDGE, "bremsstrahlung", response)
+    in_box = table.in_box(masses, e_ecal_max, channel, response)
+    lower = table.in_box(masses, e_ecal_max - EDGE, channel, response)
     open_trigger = replace(response, e_prs_min=1e-6)
-    without = table.in_box(masses, e_ecal_max, "bremsstrahlung", open_trigger)
+    without = table.in_box(masses, e_ecal_max, channel, open_trigger)
+    made = in_box > 0.0
+    one = np.where(made, in_box, 1.0)
+    errors = {
+        "yield_cross_section": np.where(made, CROSS_SECTION, 0.0),
+        "yield_shower": np.where(made, SHOWER, 0.0),
+        "yield_threshold": np.where(made, np.abs(1 - lower / one), 0.0),
+        "yield_trigger": np.where(
+            made, LOSS * np.abs(1 - in_box / np.where(made, without, 1)), 0.0
+        ),
+    }
+    if channel == "bremsstrahlung":
+        errors = _nuclear_errors(table, masses, e_ecal_max) | errors
+    return YieldErrors(masses, errors)
+
+
+def _nuclear_errors(table: YieldTable, masses: Floats, e_ecal_max: float) -> dict[str, Floats]:
     e_ap_min = table.model.beamline.energy - e_ecal_max
 
     def above(form_factor: FormFactor) -> Floats:
@@ -84,14 +107,7 @@ def compute_errors(
         return compute_bremsstrahlung(masses, table.model.beamline, process).above(e_ap_min)
 
     dipole = above(FormFactor())
-    return YieldErrors(
-        masses,
-        {
-            "yield_nuclear": np.abs(above(FormFactor("helm")) / dipole - 1),
-            "yield_inelastic": np.abs(above(FormFactor(inelastic=True)) / dipole - 1),
-            "yield_cross_section": np.full(len(masses), CROSS_SECTION),
-            "yield_shower": np.full(len(masses), SHOWER),
-            "yield_threshold": np.abs(1 - lower / in_box),
-            "yield_trigger": LOSS * np.abs(1 - in_box / without),
-        },
-    )
+    return {
+        "yield_nuclear": np.abs(above(FormFactor("helm")) / dipole - 1),
+        "yield_inelastic": np.abs(above(FormFactor(inelastic=True)) / dipole - 1),
+    }

@@ -34,7 +34,7 @@ def compute_limits(
     Parameters
     ----------
     likelihood : Likelihood
-    signals : array (n, channels)
+    signals : array (n, signal samples)
         Signal events at mu = 1; best of order one in total, as limits are searched around it.
     confidence_level : float
     expected : bool
@@ -99,6 +99,25 @@ def compute_limit(
     return one
 
 
+def compute_cls(model: CountingModel, events: float) -> float:
+    """Return CLs of the data for a number of signal events in all channels.
+
+    Raises
+    ------
+    LimitError
+        If there is no signal, the box is closed, or a fit fails.
+    """
+    likelihood = Likelihood(model.unit().merged())
+    if likelihood.model.observed is None:
+        msg = "the box is closed: there is no observed CLs"
+        raise LimitError(msg)
+    counts = np.array(likelihood.model.observed, float)
+    pulls = likelihood.fit(counts, mu=0.0).pulls
+    (q,) = likelihood.q_tilde(events, counts)
+    (asimov,) = likelihood.q_tilde(events, likelihood.rates(0.0, pulls), pulls[None])
+    return float(np.exp(kernels.log_cls_asymptotic(float(q), float(asimov))))
+
+
 def compute_event_limits(
     model: CountingModel,
     models: Sequence[CountingModel],
@@ -107,9 +126,11 @@ def compute_event_limits(
     expected: bool = True,
 ) -> tuple[EventLimit, ...]:
     """Compute limits on events of models that differ from the first in their signal only."""
-    units = [one.unit() for one in models]
-    signals = np.array([[c.signal.events for c in unit.channels] for unit in units])
-    rows = compute_limits(Likelihood(model.unit()), signals, confidence_level, expected=expected)
+    units = [one.unit().merged() for one in models]
+    signals = np.array([unit.signals for unit in units])
+    rows = compute_limits(
+        Likelihood(model.unit().merged()), signals, confidence_level, expected=expected
+    )
     return tuple(
         EventLimit(
             "asymptotic",

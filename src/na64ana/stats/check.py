@@ -7,15 +7,18 @@ scaled signals (docs/statistics.md). A workspace of others can have any of these
 
 import json
 import math
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyhf
 
 from na64ana.errors import LimitError
 from na64ana.stats.model import Channel, CountingModel, Sample
+
+T = TypeVar("T")
 
 #: Modifiers that pyhf shares between channels by their name, and those that it does not.
 SHARED, OWN = (
@@ -26,6 +29,10 @@ SHARED, OWN = (
 SIGNAL_RANGE = (1e-2, 1e3)
 #: Most events of a channel that are a counting experiment.
 COUNT_MAX = 1e6
+#: Samples beyond which pyhf takes minutes to build a model; such a one is checked by us only.
+BUILD_MAX = 20_000
+#: What pyhf raises, besides its own exceptions, when arrays do not fit.
+_BROKEN = (ValueError, KeyError, IndexError, TypeError)
 #: Largest file that is read [bytes].
 SIZE_MAX = 100_000_000
 
@@ -94,17 +101,20 @@ def check_workspace(workspace: dict[str, Any]) -> Checked:
         *_poi(workspace, samples),
         *_observations(workspace),
     ]
-    warnings = list(_scale(workspace, samples)) if not errors else []
+    warnings: list[str] = []
+    if not errors:
+        warnings += _scale(workspace, samples)
+        errors += _build(workspace, len(samples))
     return Checked(tuple(errors), tuple(warnings), len(channels), len(samples), len(names))
 
 
 def read_model(workspace: dict[str, Any]) -> CountingModel:
-    """Return a workspace as a counting model: one bin per channel, log-normal errors.
+    """Return a workspace as a counting model: log-normal errors, a number of events per bin.
 
     Raises
     ------
     LimitError
-        If it has other modifiers or more bins, or is wrong (`check_workspace`).
+        If it has other modifiers, or is wrong (`check_workspace`).
     """
     checked = check_workspace(workspace)
     if checked.errors:
@@ -119,32 +129,31 @@ def read_model(workspace: dict[str, Any]) -> CountingModel:
     channels = []
     for channel in workspace["channels"]:
         name: str = channel["name"]
-        signals: list[Sample] = []
-        backgrounds: list[Sample] = []
-        for sample in channel["samples"]:
-            factors = {}
-            for modifier in sample["modifiers"]:
-                if modifier["type"] == "normsys":
-                    factors[modifier["name"]] = (modifier["data"]["lo"], modifier["data"]["hi"])
-                elif modifier["name"] != poi:
-                    msg = f"{name}, {sample['name']}: {modifier['type']} is not a log-normal error"
-                    raise LimitError(msg)
-            if len(sample["data"]) != 1:
-                msg = f"{name}: has {len(sample['data'])} bins; a counting model has one"
+        factors = [_log_normals(name, sample, poi) for sample in channel["samples"]]
+        for place, count in enumerate(observed[name]):
+            kinds: tuple[list[Sample], list[Sample]] = [], []
+            for sample, errors in zip(channel["samples"], factors, strict=True):
+                is_signal = any(m["name"] == poi for m in sample["modifiers"])
+                one = Sample(sample["name"], float(sample["data"][place]), errors)
+                kinds[0 if is_signal else 1].append(one)
+            if count != round(count):
+                msg = f"{name}: {count} events are no whole number"
                 raise LimitError(msg)
-            is_signal = any(m["name"] == poi for m in sample["modifiers"])
-            one = Sample(sample["name"], float(sample["data"][0]), factors)
-            (signals if is_signal else backgrounds).append(one)
-        if len(signals) > 1:
-            msg = f"{name}: has {len(signals)} signals; a counting model has one"
-            raise LimitError(msg)
-        signal = signals[0] if signals else Sample("signal", 0.0, {})
-        count = observed[name][0]
-        if count != round(count):
-            msg = f"{name}: {count} events are no whole number"
-            raise LimitError(msg)
-        channels.append(Channel(name, int(count), signal, tuple(backgrounds)))
+            signals, backgrounds = map(tuple, kinds)
+            channels.append(Channel(name, int(count), signals, backgrounds, place))
     return CountingModel(tuple(channels))
+
+
+def _log_normals(channel: str, sample: dict[str, Any], poi: str) -> dict[str, tuple[float, float]]:
+    """Return the log-normal factors of a sample by parameter."""
+    factors = {}
+    for modifier in sample["modifiers"]:
+        if modifier["type"] == "normsys":
+            factors[modifier["name"]] = (modifier["data"]["lo"], modifier["data"]["hi"])
+        elif modifier["name"] != poi:
+            msg = f"{channel}, {sample['name']}: {modifier['type']} is not a log-normal error"
+            raise LimitError(msg)
+    return factors
 
 
 def _clashes(channels: list[dict[str, Any]]) -> Iterator[str]:
@@ -152,17 +161,17 @@ def _clashes(channels: list[dict[str, Any]]) -> Iterator[str]:
     seen: dict[str, set[str]] = {}
     places: dict[tuple[str, str], list[str]] = {}
     names = [channel["name"] for channel in channels]
-    for name in sorted({name for name in names if names.count(name) > 1}):
+    for name in _twice(names):
         yield f"two channels are called {name}"
     for channel in channels:
         if not channel["samples"]:
             yield f"{channel['name']}: is empty"
         inside = [sample["name"] for sample in channel["samples"]]
-        for name in sorted({name for name in inside if inside.count(name) > 1}):
+        for name in _twice(inside):
             yield f"{channel['name']}: two samples are called {name}"
         for sample in channel["samples"]:
             pairs = [(m["type"], m["name"]) for m in sample["modifiers"]]
-            for kind, name in sorted({pair for pair in pairs if pairs.count(pair) > 1}):
+            for kind, name in _twice(pairs):
                 yield (
                     f"{channel['name']}, {sample['name']}: two modifiers {name} of type {kind}; "
                     "pyhf would keep only the last"
@@ -178,6 +187,20 @@ def _clashes(channels: list[dict[str, Any]]) -> Iterator[str]:
         if len(set(where)) > 1:
             both = ", ".join(dict.fromkeys(where))
             yield f"{name}: a {kind} in {both}; pyhf does not share it between channels"
+
+
+def _twice(names: Iterable[T]) -> list[T]:
+    return sorted(name for name, n in Counter(names).items() if n > 1)  # type: ignore[type-var]
+
+
+def _build(workspace: dict[str, Any], n_samples: int) -> Iterator[str]:
+    """Yield what pyhf itself says when it builds the model: lengths of errors, lumi, and so on."""
+    if n_samples > BUILD_MAX:
+        return
+    try:
+        pyhf.Workspace(workspace).model()
+    except (pyhf.exceptions.InvalidModel, pyhf.exceptions.InvalidModifier, *_BROKEN) as error:
+        yield f"pyhf cannot build the model: {' '.join(str(error).split())[:300]}"
 
 
 def _numbers(samples: list[tuple[str, dict[str, Any]]]) -> Iterator[str]:
@@ -207,7 +230,7 @@ def _poi(workspace: dict[str, Any], samples: list[tuple[str, dict[str, Any]]]) -
 
 def _observations(workspace: dict[str, Any]) -> Iterator[str]:
     listed = [one["name"] for one in workspace["observations"]]
-    for name in sorted({name for name in listed if listed.count(name) > 1}):
+    for name in _twice(listed):
         yield f"{name}: has two observations"
     for name in sorted(set(listed) - {channel["name"] for channel in workspace["channels"]}):
         yield f"{name}: is observed, but no channel"

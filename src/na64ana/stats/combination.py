@@ -54,6 +54,16 @@ def take(model: CountingModel, names: Sequence[str]) -> CountingModel:
     return CountingModel(tuple(one for one in model.channels if one.name in set(names)))
 
 
+def compute_quick_limit(
+    model: CountingModel, confidence_level: float, *, expected: bool
+) -> EventLimit:
+    """Return the marginalised limit, or the asymptotic one of more events than can be summed."""
+    try:
+        return marginalised.compute_limit(model, confidence_level, expected=expected)
+    except marginalised.TooManyOutcomesError:
+        return asymptotic.compute_limit(model, confidence_level, expected=expected)
+
+
 def compute_combinations(model: CountingModel, confidence_level: float) -> tuple[Combination, ...]:
     """Compute limits of channels cumulated in order, each left out, and each alone.
 
@@ -61,7 +71,7 @@ def compute_combinations(model: CountingModel, confidence_level: float) -> tuple
     for these. Expected limits, which take longer, are computed only while the box is closed.
     """
     closed = model.observed is None
-    names = [channel.name for channel in model.channels]
+    names = list(dict.fromkeys(channel.name for channel in model.channels))
     wanted = [("cumulated", name, names[: i + 1]) for i, name in enumerate(names)]
     if len(names) > 1:
         others = {name: [one for one in names if one != name] for name in names}
@@ -72,9 +82,6 @@ def compute_combinations(model: CountingModel, confidence_level: float) -> tuple
         part = take(model, kept)
         if not part.signal > 0:
             continue
-        try:
-            limit = marginalised.compute_limit(part, confidence_level, expected=closed)
-        except LimitError:
-            limit = asymptotic.compute_limit(part, confidence_level, expected=closed)
+        limit = compute_quick_limit(part, confidence_level, expected=closed)
         found.append(Combination(kind, name, tuple(kept), part.signal, limit))
     return tuple(found)

@@ -1,7 +1,7 @@
 """From limits on events to limits on epsilon, over a grid of masses."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,14 @@ from na64ana.stats.model import CountingModel, EventLimit, Method
 
 Floats = npt.NDArray[np.float64]
 
-#: Masses whose channels share the signal alike to this much have the same limit on events; half of
-#: it in one share moves a limit by less than 1e-3 (tests/physics/test_limits.py).
+#: A limit on events depends on the mass through the shares of channels and processes alone. It is
+#: computed at some masses and interpolated at others: where shares are within this of a straight
+#: line between two masses; half of it moves limits by less than 1e-3 (tests/physics/test_limits.py)
 SHARE_STEP = 2e-3
+#: Largest change of a share between two computed masses: limits are no straight lines, either.
+CHORD = 0.1
+#: Weight of the share of a process, which matters by its own errors only.
+PROCESS_WEIGHT = 0.04
 
 
 @dataclass(frozen=True)
@@ -119,29 +124,98 @@ def compute_curve(
     LimitError
         If a model has no signal or its limit cannot be computed.
     """
-    # A limit on events knows of the mass only through the share of each channel in the signal.
-    by_shares: dict[tuple[int, ...], EventLimit] = {}
-    limits = []
     for mass, model in zip(masses, models, strict=True):
         if not model.signal > 0:
             msg = f"no signal is expected at {mass:g} GeV for any epsilon"
             raise LimitError(msg)
-        if method == "asymptotic":  # all masses at once, below
-            continue
-        shares = tuple(round(c.signal.events / model.signal / SHARE_STEP) for c in model.channels)
-        if shares not in by_shares:
-            by_shares[shares] = compute_event_limit(
-                model, confidence_level, method, expected=expected, n_toys=n_toys, seed=seed
-            )
-        limits.append(by_shares[shares])
-    if method == "asymptotic":
-        limits = list(
-            asymptotic.compute_event_limits(models[0], models, confidence_level, expected=expected)
+    if method == "asymptotic":  # all masses in one compiled call
+        limits = asymptotic.compute_event_limits(
+            models[0], models, confidence_level, expected=expected
+        )
+    else:
+        limits = _along(
+            np.array([_shares(model) for model in models]),
+            lambda i: compute_event_limit(
+                models[i], confidence_level, method, expected=expected, n_toys=n_toys, seed=seed
+            ),
         )
     return LimitCurve(
         method=method,
         confidence_level=confidence_level,
         masses=np.asarray(masses, float),
         epsilon_0=np.array([model.signal for model in models]) ** -0.5,
-        event_limits=tuple(limits),
+        event_limits=limits,
+    )
+
+
+def _shares(model: CountingModel) -> Floats:
+    """Return how a signal is shared by channels and, with their weight, by processes."""
+    channels = model.merged().channels
+    processes = np.zeros(max(len(channel.signals) for channel in channels))
+    for channel in channels:
+        for i, sample in enumerate(channel.signals):
+            processes[i] += sample.events
+    shares = [*(channel.signal for channel in channels), *(PROCESS_WEIGHT * processes)]
+    return np.array(shares) / model.signal
+
+
+def _along(shares: Floats, compute: Callable[[int], EventLimit]) -> tuple[EventLimit, ...]:
+    """Return the limits of all masses, of which `compute` makes those that are needed."""
+    steps = np.abs(np.diff(shares, axis=0)).max(axis=1)
+    path = np.concatenate([[0.0], np.cumsum(steps)])
+    found: dict[int, EventLimit] = {}
+    for node in _nodes(shares, path):
+        alike = [i for i in found if np.abs(shares[i] - shares[node]).max() < SHARE_STEP / 2]
+        found[node] = found[alike[0]] if alike else compute(node)
+    nodes = sorted(found)
+    limits = []
+    for i in range(len(shares)):
+        high = int(np.searchsorted(nodes, i))
+        one, other = found[nodes[max(high - 1, 0)]], found[nodes[high]]
+        if nodes[high] == i or one is other:
+            limits.append(other)
+            continue
+        start, end = path[nodes[high - 1]], path[nodes[high]]
+        limits.append(_between(one, other, float((path[i] - start) / (end - start))))
+    return tuple(limits)
+
+
+def _nodes(shares: Floats, path: Floats) -> list[int]:
+    """Return the masses between which shares follow straight lines (Douglas and Peucker)."""
+    nodes, open_intervals = {0, len(shares) - 1}, [(0, len(shares) - 1)]
+    while open_intervals:
+        low, high = open_intervals.pop()
+        length = path[high] - path[low]
+        if high - low < 2 or length == 0.0:
+            continue
+        along = (path[low : high + 1] - path[low]) / length
+        line = shares[low] + along[:, None] * (shares[high] - shares[low])
+        away = np.abs(shares[low : high + 1] - line).max(axis=1)
+        if away.max() < SHARE_STEP / 2 and length < CHORD:
+            continue
+        bent = away.max() >= SHARE_STEP / 2
+        offset = int(np.argmax(away)) if bent else int(np.searchsorted(along, 0.5))
+        middle = low + min(max(offset, 1), high - low - 1)
+        nodes.add(middle)
+        open_intervals += [(low, middle), (middle, high)]
+    return sorted(nodes)
+
+
+def _between(one: EventLimit, other: EventLimit, weight: float) -> EventLimit:
+    """Return the limit between two: linear in the logarithms."""
+
+    def mix(a: float | None, b: float | None) -> float | None:
+        if a is None or b is None or not np.isfinite(a + b):
+            return a if a is None else b
+        return float(a ** (1 - weight) * b**weight)
+
+    expected = None
+    if one.expected is not None and other.expected is not None:
+        low2, low, median, high, high2 = map(mix, one.expected, other.expected)
+        expected = (low2, low, median, high, high2)
+    return replace(
+        one,
+        observed=mix(one.observed, other.observed),
+        expected=expected,  # type: ignore[arg-type]  # numbers stay numbers
+        error=mix(one.error, other.error),
     )

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
-from scipy.stats import beta, norm
+from scipy.stats import norm
 
 from na64ana.errors import LimitError
 from na64ana.stats.likelihood import Likelihood
 from na64ana.stats.model import CountingModel
 from na64ana.stats.toys import CHUNK, FAILED_MAX, SEED, TIE, draw_counts
+from na64ana.tally.efficiency import Efficiency
 
 Floats = npt.NDArray[np.float64]
 
@@ -70,7 +71,7 @@ def compute_excess(model: CountingModel, *, n_toys: int = N_TOYS, seed: int = SE
     if model.observed is None:
         msg = "the box is closed: there is no excess to speak of"
         raise LimitError(msg)
-    likelihood = Likelihood(model.unit())
+    likelihood = Likelihood(model.unit().merged())
     counts = np.array(model.observed, float)
     (q,) = likelihood.q_zero(counts)
     if not math.isfinite(q):
@@ -91,8 +92,8 @@ def compute_excess(model: CountingModel, *, n_toys: int = N_TOYS, seed: int = SE
         msg = f"{n_toys - total} of {n_toys} toys could not be fitted"
         raise LimitError(msg)
     p_value = extreme / total
-    low = float(beta.ppf(0.1587, extreme, total - extreme + 1)) if extreme else 0.0
-    high = float(beta.ppf(0.8413, extreme + 1, total - extreme)) if extreme < total else 1.0
+    share = Efficiency.of(extreme, total)
+    low, high = share.low, share.high
     events, down, up = _interval(likelihood, counts)
     return Excess(
         p_value=p_value,

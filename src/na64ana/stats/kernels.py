@@ -45,7 +45,9 @@ def rates(x, model, signal, out):  # type: ignore[no-untyped-def]  # pragma: no 
     one = np.empty(3)
     out[:] = 0.0
     for s in range(len(channel)):
-        rate = background[s] if background[s] >= 0.0 else x[-1] * signal[channel[s]]
+        rate = background[s]
+        if rate < 0.0:  # signal number -1 - rate
+            rate = x[-1] * signal[int(-1.0 - rate)]
         for m in range(first[s], first[s + 1]):
             _factor(x[parameter[m]], coefficient[m], one)
             rate *= one[0]
@@ -70,7 +72,7 @@ def derivatives(x, counts, aux, model, signal, work):  # type: ignore[no-untyped
     rate[:] = 0.0
     for s in range(len(channel)):
         # of the signal, the rate at mu = 1
-        r = background[s] if background[s] >= 0.0 else signal[channel[s]]
+        r = background[s] if background[s] >= 0.0 else signal[int(-1.0 - background[s])]
         for m in range(first[s], first[s + 1]):
             _factor(x[parameter[m]], coefficient[m], one)
             r *= one[0]
@@ -408,11 +410,11 @@ def asymptotic_limits(  # type: ignore[no-untyped-def]  # pragma: no cover
 ):
     """Fill limits on mu (masses, 1 + targets): observed, then expected; NaN where there is none.
 
-    signals are (masses, channels); `targets` the roots of q-tilde of the Asimov data at which each
+    signals are (masses, signal samples); `targets` the roots of q-tilde of the Asimov data at which each
     expected limit lies; no `counts`, no observed limit.
     """
     n_par = len(aux_asimov)
-    work = make_work(n_par, signals.shape[1], len(model[0]), len(model[3]))
+    work = make_work(n_par, len(n_asimov), len(model[0]), len(model[3]))
     x = np.empty(n_par + 1)
     for m in range(len(signals)):
         signal = signals[m]
@@ -433,24 +435,21 @@ def asymptotic_limits(  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @_compiled
-def q_zero_many(counts, aux, model, signal, limits, out):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Fill q0 of many data sets: twice ln of the largest likelihood over that at mu = 0."""
+def fit_many(counts, aux, model, signal, limits, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Fill -ln L of many data sets (n, 2): at mu = 0, and at the best mu; NaN if a fit failed."""
     n_par = aux.shape[1]
     work = make_work(n_par, counts.shape[1], len(model[0]), len(model[3]))
     x = np.empty(n_par + 1)
     for i in range(len(counts)):
         for j in range(n_par):
             x[j] = min(max(aux[i, j], -limits[0]), limits[0])
-        at_zero = 0.0
         for stage in range(2):
             x[n_par] = 0.0
-            value = fit(x, stage == 1, counts[i], aux[i], model, signal, work, limits)
-            out[i] = 2.0 * (at_zero - value)
+            out[i, stage] = fit(x, stage == 1, counts[i], aux[i], model, signal, work, limits)
             if stage == 0:
-                at_zero = value
-                out[i] = np.nan if math.isnan(value) else 0.0
+                out[i, 1] = out[i, 0]
                 if not work[0][n_par] < 0.0:  # less than expected is no excess
                     break
         other = from_excess(x, counts[i], aux[i], model, signal, work, limits)
-        if x[n_par] > 0.0 and 2.0 * (at_zero - other) > out[i]:
-            out[i] = 2.0 * (at_zero - other)
+        if x[n_par] > 0.0 and other < out[i, 1]:
+            out[i, 1] = other

@@ -58,9 +58,12 @@ class Likelihood:
         self.parameters = model.parameters
         place = {name: i for i, name in enumerate(self.parameters)}
         rows: list[tuple[int, float, Sample]] = []
+        n_signals = 0
         for i, one in enumerate(model.channels):
-            rows.append((i, -1.0, one.signal))
+            # signals are marked by -1 - their number: their events change with the mass
+            rows += [(i, -1.0 - n_signals - k, sample) for k, sample in enumerate(one.signals)]
             rows += [(i, sample.events, sample) for sample in one.backgrounds]
+            n_signals += len(one.signals)
         factors = [list(sample.factors.items()) for _, _, sample in rows]
         flat = [pair for pairs in factors for pair in pairs]
         self.packed = (
@@ -70,7 +73,12 @@ class Likelihood:
             np.array([place[name] for name, _ in flat], np.int64),
             np.array([coefficients(*edges) for _, edges in flat]).reshape(-1, 8),
         )
-        self.signal = np.array([one.signal.events for one in model.channels], float)
+        self.signal = np.array(model.signals, float)
+
+    @property
+    def n_channels(self) -> int:
+        """Number of channels, bins counted."""
+        return len(self.model.channels)
 
     @property
     def n_parameters(self) -> int:
@@ -84,7 +92,7 @@ class Likelihood:
 
     def rates(self, mu: float, pulls: Floats) -> Floats:
         """Return the expected events ``(channels,)``."""
-        out = np.zeros(len(self.signal))
+        out = np.zeros(self.n_channels)
         kernels.rates(np.append(pulls, mu), self.packed, self.signal, out)
         return out
 
@@ -139,8 +147,10 @@ class Likelihood:
         gradient, hessian = work[0], work[1]
         size = self.n_parameters + (1 if mu is None and x[-1] > 0 else 0)
         errors = np.sqrt(np.diag(np.linalg.inv(hessian[:size, :size]))) if size else np.empty(0)
+        # the kernels mark what they touched by 1e-300
+        pulls = np.where(np.abs(x[:-1]) < 1e-100, 0.0, x[:-1])
         return Fit(
-            float(x[-1]), x[:-1].copy(), float(nll), float(gradient[-1]),
+            float(x[-1]), pulls, float(nll), float(gradient[-1]),
             errors[: self.n_parameters],
         )  # fmt: skip
 
@@ -181,16 +191,30 @@ class Likelihood:
         aux : array (n, parameters) or None
             None is zero.
         """
+        at_zero, best = self.fit_many(counts, aux).T
+        return np.asarray(2 * (at_zero - best))
+
+    def fit_many(self, counts: Floats, aux: Floats | None = None) -> Floats:
+        """Return -ln L ``(n, 2)`` of data sets: at mu = 0, and with the best mu from zero up.
+
+        NaN where a fit failed.
+
+        Parameters
+        ----------
+        counts : array (n, channels)
+        aux : array (n, parameters) or None
+            None is zero.
+        """
         counts = np.atleast_2d(np.asarray(counts, float))
         if aux is None:
             aux = np.zeros((len(counts), self.n_parameters))
-        out = np.empty(len(counts))
-        kernels.q_zero_many(counts, aux, self.packed, self.signal, FIT_LIMITS, out)
+        out = np.empty((len(counts), 2))
+        kernels.fit_many(counts, aux, self.packed, self.signal, FIT_LIMITS, out)
         return out
 
     def _work(self) -> tuple[Floats, ...]:
         channel, _, _, parameter, _ = self.packed
         made: tuple[Floats, ...] = kernels.make_work(
-            self.n_parameters, len(self.signal), len(channel), len(parameter)
+            self.n_parameters, self.n_channels, len(channel), len(parameter)
         )
         return made

@@ -35,8 +35,14 @@ TAIL = 1e-4
 MAX_OUTCOMES = 60_000
 #: Events in all channels together up to which outcomes are enumerated.
 MAX_EVENTS = 300
+#: Share of the signal below which a channel says nothing.
+SHARE_MIN = 1e-6
 #: Outcomes whose Q differs by less are ties.
 TIE = 1e-9
+
+
+class TooManyOutcomesError(LimitError):
+    """The sum over outcomes has too many terms; another method is needed."""
 
 
 @dataclass(frozen=True)
@@ -115,10 +121,9 @@ def compute_limit(
     Raises
     ------
     LimitError
-        If there is no signal, or too many observed events for the sum over outcomes.
+        If there is no signal; `TooManyOutcomesError` for more observed events than can be summed.
     """
-    channels = tuple(c for c in model.unit().channels if c.signal.events > 0)
-    sensitive = CountingModel(channels)
+    sensitive = _sensitive(model)
     ensemble = _make_ensemble(sensitive)
     alpha = 1 - confidence_level
     observed, bands = None, None
@@ -134,6 +139,26 @@ def compute_limit(
         )
         bands = (minus2, minus1, median, plus1, plus2)
     return EventLimit("marginalised", confidence_level, observed, bands)
+
+
+def compute_cls(model: CountingModel, events: float) -> float:
+    """Return CLs of the data for a number of signal events in all channels.
+
+    Raises
+    ------
+    LimitError
+        As `compute_limit`; also if the box is closed.
+    """
+    sensitive = _sensitive(model)
+    if sensitive.observed is None:
+        msg = "the box is closed: there is no observed CLs"
+        raise LimitError(msg)
+    return math.exp(_make_ensemble(sensitive).log_cls_observed(events, sensitive.observed))
+
+
+def _sensitive(model: CountingModel) -> CountingModel:
+    """Return the channels with a signal, one event in all together."""
+    return CountingModel(tuple(c for c in model.unit().channels if c.signal > SHARE_MIN))
 
 
 def _root(log_cls: Callable[[float], float], alpha: float) -> float:
@@ -166,10 +191,12 @@ def _make_ensemble(model: CountingModel) -> _Ensemble:
         return np.asarray(sample.events * np.exp(logs))
 
     channels = model.channels
-    signals = np.stack([draw(c.signal) for c in channels], axis=1)
-    backgrounds = np.stack([sum(map(draw, c.backgrounds), np.zeros(1)) for c in channels], axis=1)
+    signals, backgrounds = (
+        np.stack([sum(map(draw, samples), np.zeros(1)) for samples in kinds], axis=1)
+        for kinds in ([c.signals for c in channels], [c.backgrounds for c in channels])
+    )
     return _Ensemble(
-        signal=np.array([c.signal.events for c in channels]),
+        signal=np.array([c.signal for c in channels]),
         background=np.array([c.background for c in channels]),
         signals=signals,
         backgrounds=backgrounds,
@@ -193,7 +220,7 @@ def _enumerate(backgrounds: Floats, observed: tuple[int, ...] | None) -> Floats:
             f"{sum(observed or ())} observed events in {n_channels} channels are too many for "
             "the sum over outcomes"
         )
-        raise LimitError(msg)
+        raise TooManyOutcomesError(msg)
     # Stars and bars: the gaps between `n_channels` bars among n_max + n_channels places.
     bars = np.array(list(itertools.combinations(range(n_max + n_channels), n_channels)))
     return np.diff(bars, axis=1, prepend=-1).astype(float) - 1

@@ -1,6 +1,6 @@
-"""A counting experiment: one box per period, log-normal errors."""
+"""A counting experiment: a box per period, or bins of E_ECAL of it; log-normal errors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from na64ana.errors import LimitError
@@ -27,12 +27,26 @@ class Sample:
 
 @dataclass(frozen=True)
 class Channel:
-    """The signal box of one period; `observed` is None while it is closed."""
+    """The signal box of one period, or one bin of it; `observed` is None while it is closed.
+
+    Bins of a box have one name, and numbers from 0.
+    """
 
     name: str
     observed: int | None
-    signal: Sample
+    signals: tuple[Sample, ...]
     backgrounds: tuple[Sample, ...]
+    bin: int = 0
+
+    @property
+    def signal(self) -> float:
+        """Nominal signal events at mu = 1."""
+        return sum(sample.events for sample in self.signals)
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """Signals, then backgrounds."""
+        return (*self.signals, *self.backgrounds)
 
     @property
     def background(self) -> float:
@@ -54,15 +68,16 @@ class CountingModel:
     channels: tuple[Channel, ...]
 
     def __post_init__(self) -> None:
-        names = [channel.name for channel in self.channels]
-        if len(set(names)) != len(names) or not names:
+        places = [(channel.name, channel.bin) for channel in self.channels]
+        if len(set(places)) != len(places) or not places:
+            names = [name for name, _ in places]
             msg = f"channels must have different names and be at least one, not {names}"
             raise LimitError(msg)
         for channel in self.channels:
             if not channel.backgrounds or not 0 < channel.background < float("inf"):
                 msg = f"{channel.name}: the expected background must be more than zero"
                 raise LimitError(msg)
-            for sample in (channel.signal, *channel.backgrounds):
+            for sample in channel.samples:
                 if not 0 <= sample.events < float("inf"):
                     msg = f"{channel.name}, {sample.name}: {sample.events} expected events"
                     raise LimitError(msg)
@@ -82,12 +97,17 @@ class CountingModel:
     @property
     def signal(self) -> float:
         """Signal events of all channels at mu = 1."""
-        return sum(channel.signal.events for channel in self.channels)
+        return sum(channel.signal for channel in self.channels)
+
+    @property
+    def signals(self) -> tuple[float, ...]:
+        """Events of each signal sample at mu = 1, in the order of the channels."""
+        return tuple(sample.events for channel in self.channels for sample in channel.signals)
 
     @property
     def parameters(self) -> tuple[str, ...]:
         """Names of all nuisance parameters, sorted."""
-        samples = [s for c in self.channels for s in (c.signal, *c.backgrounds)]
+        samples = [sample for channel in self.channels for sample in channel.samples]
         return tuple(sorted({name for sample in samples for name in sample.factors}))
 
     @property
@@ -100,13 +120,11 @@ class CountingModel:
         """Return the model with the signal multiplied by `factor`."""
         return CountingModel(
             tuple(
-                Channel(
-                    c.name,
-                    c.observed,
-                    Sample(c.signal.name, c.signal.events * factor, c.signal.factors),
-                    c.backgrounds,
+                replace(
+                    channel,
+                    signals=tuple(replace(s, events=s.events * factor) for s in channel.signals),
                 )
-                for c in self.channels
+                for channel in self.channels
             )
         )
 
@@ -122,6 +140,19 @@ class CountingModel:
             msg = "the model has no signal, so nothing is excluded"
             raise LimitError(msg)
         return self.scaled(1 / self.signal)
+
+    def merged(self) -> "CountingModel":
+        """Return the same model with signals of the same errors in a channel as one sample."""
+        return CountingModel(tuple(replace(c, signals=_merge(c.signals)) for c in self.channels))
+
+
+def _merge(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
+    alike: dict[tuple[tuple[str, tuple[float, float]], ...], Sample] = {}
+    for one in samples:
+        key = tuple(sorted(one.factors.items()))
+        before = alike[key].events if key in alike else 0.0
+        alike[key] = replace(alike.get(key, one), events=before + one.events)
+    return tuple(alike.values())
 
 
 Method = Literal["toys", "marginalised", "asymptotic"]

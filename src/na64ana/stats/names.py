@@ -4,7 +4,7 @@ import re
 
 #: The parameter of interest, (epsilon / epsilon_0)^2.
 POI = "mu"
-#: Relative error of the A' yield and of the electrons on target, common to all periods.
+#: Relative error of the A' yield, in one number, and of the electrons on target.
 YIELD = "yield_signal"
 EOT = "eot"
 
@@ -14,9 +14,14 @@ def channel(period: str) -> str:
     return f"period_{_plain(period)}"
 
 
-def efficiency(cut: str, period: str) -> str:
-    """Return the name of an efficiency error of one period."""
-    return f"eff_{cut}_{_plain(period)}"
+def efficiency(cut: str, scope: str | None) -> str:
+    """Return the name of an efficiency error, common to what lies in `scope`."""
+    return of_scope(f"eff_{cut}", scope)
+
+
+def of_scope(name: str, scope: str | None) -> str:
+    """Return the name of an error that is common to a scope: a period, a group; None is all."""
+    return name if scope is None else f"{name}_{_plain(scope)}"
 
 
 def background(source: str, scope: str) -> str:

@@ -81,7 +81,7 @@ def mean_expected_limit(
     for n in range(N_MAX + 1):
         probability = float(np.exp(n * np.log(means) - means - math.lgamma(n + 1)).mean())
         sample = Sample("background", background, {"background": factors})
-        channel = Channel("box", n, Sample("signal", 1.0, errors), (sample,))
+        channel = Channel("box", n, (Sample("signal", 1.0, errors),), (sample,))
         limit = marginalised.compute_limit(CountingModel((channel,)), level, expected=False)
         if limit.observed is None:
             msg = "a limit without an observed number is no limit"

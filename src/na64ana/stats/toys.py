@@ -49,14 +49,16 @@ class ToySample:
         Which chunks of random numbers.
     with_signal, without_signal : array (n,)
         q-tilde of toys of either kind, without those whose fit failed.
-    failed : int
+    failed : tuple of int
+        Toys of either kind whose fit failed. They make CLs larger: those with a signal count as
+        extreme, those without as not.
     """
 
     mu: float
     chunks: tuple[int, ...]
     with_signal: Floats
     without_signal: Floats
-    failed: int
+    failed: tuple[int, int]
 
     def __add__(self, other: "ToySample") -> "ToySample":
         if self.mu != other.mu or set(self.chunks) & set(other.chunks):
@@ -67,7 +69,7 @@ class ToySample:
             tuple(sorted(self.chunks + other.chunks)),
             np.concatenate([self.with_signal, other.with_signal]),
             np.concatenate([self.without_signal, other.without_signal]),
-            self.failed + other.failed,
+            (self.failed[0] + other.failed[0], self.failed[1] + other.failed[1]),
         )
 
     def cls(self, q: float) -> tuple[float, float]:
@@ -76,7 +78,13 @@ class ToySample:
         Without any toy as extreme as the data the error is infinite.
         """
         extreme = [int((toys >= q - TIE).sum()) for toys in (self.with_signal, self.without_signal)]
-        totals = len(self.with_signal), len(self.without_signal)
+        extreme[0] += self.failed[0]
+        totals = [
+            len(toys) + failed
+            for toys, failed in zip(
+                (self.with_signal, self.without_signal), self.failed, strict=True
+            )
+        ]
         if not all(extreme):
             return (-math.inf if not extreme[0] else math.inf), math.inf
         shares = [k / n for k, n in zip(extreme, totals, strict=True)]
@@ -103,12 +111,12 @@ def make_toys(
     made = []
     for kind, (at, centre) in enumerate(zip((mu, 0.0), pulls, strict=True)):
         rng = np.random.default_rng([seed, chunk, kind])
-        uniform = rng.random((n, len(likelihood.signal)))
+        uniform = rng.random((n, likelihood.n_channels))
         aux = centre + rng.normal(size=(n, likelihood.n_parameters))
         counts = draw_counts(uniform, likelihood.rates(at, centre))
         made.append(likelihood.q_tilde(mu, counts, aux))
     with_signal, without = (q[np.isfinite(q)] for q in made)
-    failed = 2 * n - len(with_signal) - len(without)
+    failed = n - len(with_signal), n - len(without)
     return ToySample(mu, (chunk,), with_signal, without, failed)
 
 
@@ -179,8 +187,8 @@ class ToyLimits:
             for part in parts[1:]:
                 total = total + part
             n = 2 * sum(self.sizes)
-            if total.failed > FAILED_MAX * n:
-                msg = f"{total.failed} of {n} toys at mu = {mu:.4g} could not be fitted"
+            if sum(total.failed) > FAILED_MAX * n:
+                msg = f"{sum(total.failed)} of {n} toys at mu = {mu:.4g} could not be fitted"
                 raise LimitError(msg)
             self._samples[mu] = total
         return self._samples[mu]
@@ -258,14 +266,15 @@ def compute_limit(
         needed = math.ceil(N_EXTREME / alpha - 1e-6)
         msg = f"{n_toys} toys are too few for {100 * confidence_level:g} % CL, take {needed}"
         raise LimitError(msg)
-    toys = ToyLimits(model.unit(), n_toys=n_toys, seed=seed, executor=executor, workers=workers)
-    guess = asymptotic.compute_limit(model, confidence_level, expected=expected)
+    unit = model.unit().merged()
+    toys = ToyLimits(unit, n_toys=n_toys, seed=seed, executor=executor, workers=workers)
+    begin, begins = _guess(model, confidence_level, expected=expected)
     observed, error, bands = None, None, None
     if toys.counts is not None:
-        observed, error = _root(toys.observed, math.log(alpha), guess.observed or 2.0)
+        observed, error = _root(toys.observed, math.log(alpha), begin)
     if expected:
         found = []
-        for sigma, start in zip(asymptotic.SIGMAS, guess.expected or (), strict=True):
+        for sigma, start in zip(asymptotic.SIGMAS, begins, strict=True):
             found.append(
                 _root(lambda mu, s=sigma: toys.expected(mu, s), math.log(alpha), start)  # type: ignore[misc]
             )
@@ -276,6 +285,33 @@ def compute_limit(
     return EventLimit(
         "toys", confidence_level, observed, bands, error=error, n_toys=n_toys, seed=seed
     )
+
+
+def compute_cls(
+    model: CountingModel, events: float, *, n_toys: int = N_TOYS, seed: int = SEED
+) -> tuple[float, float]:
+    """Return CLs of the data for a number of signal events in all channels, and its error.
+
+    Raises
+    ------
+    LimitError
+        If there is no signal, the box is closed, or a fit fails.
+    """
+    toys = ToyLimits(model.unit().merged(), n_toys=n_toys, seed=seed)
+    value, error = toys.observed(events)
+    return math.exp(value), math.exp(value) * error
+
+
+def _guess(
+    model: CountingModel, confidence_level: float, *, expected: bool
+) -> tuple[float, Sequence[float]]:
+    """Return where to begin the search: at asymptotic limits, if there are any."""
+    try:
+        guess = asymptotic.compute_limit(model, confidence_level, expected=expected)
+    except LimitError:
+        usual = -math.log(1 - confidence_level)
+        return usual, [usual] * len(asymptotic.SIGMAS)
+    return guess.observed or 2.0, guess.expected or ()
 
 
 def _root(

@@ -6,36 +6,31 @@ from typing import Any
 import pyhf
 
 from na64ana.stats import names
-from na64ana.stats.model import CountingModel, Sample
+from na64ana.stats.model import Channel, CountingModel, Sample
 
 #: pyhf's schema of patch sets wants a HEPData record; these limits have none, and zeros say so.
 NO_RECORD = "ins0000000"
 
 
 def make_workspace(model: CountingModel) -> dict[str, Any]:
-    """Return a pyhf workspace: a channel per period, one bin, log-normal nuisances.
+    """Return a pyhf workspace: a channel per period, a bin or several, log-normal nuisances.
 
     The parameter of interest is mu = (epsilon/epsilon_0)^2. The observation of a closed box is
-    its expected background. Valid against pyhf's schema; its interpolation of log-normals is that
-    of all limits here (`na64ana.stats.interpolation`).
+    its expected background. A sample whose errors differ between bins is written as several. Valid
+    against pyhf's schema; its interpolation of log-normals is that of all limits here
+    (`na64ana.stats.interpolation`).
     """
-    channels: list[dict[str, Any]] = []
-    observations: list[dict[str, Any]] = []
-    events = 0.0
-    for channel in model.channels:
-        signal = _sample(channel.signal)
-        signal["modifiers"].append({"name": names.POI, "type": "normfactor", "data": None})
-        backgrounds = [_sample(sample) for sample in channel.backgrounds]
-        channels.append({"name": channel.name, "samples": [signal, *backgrounds]})
-        count = channel.background if channel.observed is None else float(channel.observed)
-        observations.append({"name": channel.name, "data": [count]})
-        events += count + channel.background
+    observations, events = [], 0.0
+    for name, bins in _by_name(model).items():
+        counts = [one.background if one.observed is None else float(one.observed) for one in bins]
+        observations.append({"name": name, "data": counts})
+        events += sum(counts) + sum(one.background for one in bins)
     # Wide enough for the expected limit at +2 sigma, too.
     upper = 5.0 * (events + 5.0) / max(model.signal, 1e-12)
     poi = {"name": names.POI, "inits": [min(1.0, upper)], "bounds": [[0.0, upper]]}
     workspace = {
         "version": "1.0.0",
-        "channels": channels,
+        "channels": _channels(model),
         "observations": observations,
         "measurements": [
             {"name": "epsilon_squared", "config": {"poi": names.POI, "parameters": [poi]}}
@@ -66,12 +61,10 @@ def make_patchset(
     for mass, model in zip(masses, models, strict=True):
         values = [float(f"{mass:.6g}"), float(f"{model.signal**-0.5:.6g}")]
         operations = [
-            {
-                "op": "replace",
-                "path": f"/channels/{i}/samples/0/data",
-                "value": [channel.signal.events],
-            }
-            for i, channel in enumerate(model.unit().channels)
+            {"op": "replace", "path": f"/channels/{i}/samples/{j}/data", "value": sample["data"]}
+            for i, channel in enumerate(_channels(model.unit()))
+            for j, sample in enumerate(channel["samples"])
+            if any(modifier["name"] == names.POI for modifier in sample["modifiers"])
         ]
         name = f"m_ap_{1e3 * mass:.4f}_MeV".replace(".", "p")
         patches.append({"metadata": {"name": name, "values": values}, "patch": operations})
@@ -89,9 +82,40 @@ def make_patchset(
     return patchset
 
 
-def _sample(sample: Sample) -> dict[str, Any]:
-    modifiers = [
-        {"name": name, "type": "normsys", "data": {"hi": up, "lo": down}}
-        for name, (down, up) in sample.factors.items()
+def _by_name(model: CountingModel) -> dict[str, list[Channel]]:
+    """Return the bins of each channel, in order."""
+    together: dict[str, list[Channel]] = {}
+    for channel in model.channels:
+        together.setdefault(channel.name, []).append(channel)
+    return {name: sorted(bins, key=lambda one: one.bin) for name, bins in together.items()}
+
+
+def _channels(model: CountingModel) -> list[dict[str, Any]]:
+    poi = {"name": names.POI, "type": "normfactor", "data": None}
+    return [
+        {
+            "name": name,
+            "samples": [
+                *_samples([one.signals for one in bins], poi),
+                *_samples([one.backgrounds for one in bins]),
+            ],
+        }
+        for name, bins in _by_name(model).items()
     ]
-    return {"name": sample.name, "data": [sample.events], "modifiers": modifiers}
+
+
+def _samples(bins: Sequence[tuple[Sample, ...]], *more: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return samples over all bins: one for each name and errors."""
+    found: dict[str, dict[str, Any]] = {}
+    for place, samples in enumerate(bins):
+        for sample in samples:
+            modifiers = [
+                {"name": name, "type": "normsys", "data": {"hi": up, "lo": down}}
+                for name, (down, up) in sample.factors.items()
+            ] + list(more)
+            name = sample.name
+            if name in found and found[name]["modifiers"] != modifiers:
+                name = f"{sample.name}_bin{place}"
+            empty = {"name": name, "data": [0.0] * len(bins), "modifiers": modifiers}
+            found.setdefault(name, empty)["data"][place] = sample.events
+    return list(found.values())

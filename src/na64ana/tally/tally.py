@@ -127,11 +127,15 @@ class Tally:
             str(name): int(n) for name, n in zip(regions.axes[0], regions.values(), strict=True)
         }
 
+    def e_ecal_of(self, region: str) -> list[float]:
+        """Return E_ECAL [GeV] of the survivors of a region, sorted."""
+        inside = self.survivors["region"] == region
+        return [float(e) for e in np.sort(self.survivors["e_ecal"][inside])]
+
     @property
     def sideband_c(self) -> list[float]:
         """E_ECAL [GeV] of the events of sideband C, sorted."""
-        inside = self.survivors["region"] == "sideband_c"
-        return [float(e) for e in np.sort(self.survivors["e_ecal"][inside])]
+        return self.e_ecal_of("sideband_c")
 
     @property
     def entries_read(self) -> dict[str, int]:

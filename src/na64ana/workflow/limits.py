@@ -1,5 +1,6 @@
 """From event files, or from published numbers, to limits on epsilon."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,22 +15,25 @@ from na64ana.constants import BEAM_ENERGY
 from na64ana.errors import ConfigError, LimitError
 from na64ana.processing.processors import processor_path
 from na64ana.processing.run import ProcessedRun
+from na64ana.signal.response import CHANNELS
 from na64ana.signal.table import YieldTable
+from na64ana.signal.uncertainty import compute_errors
 from na64ana.stats.build import build_model
 from na64ana.stats.curve import LimitCurve, compute_curve
-from na64ana.stats.excess import Excess, compute_excess
 from na64ana.stats.model import METHODS, CountingModel
 from na64ana.workflow.background import background_of
+from na64ana.workflow.bins import background_in_bins, count_in_bins, yields_in_bins
+from na64ana.workflow.details import Details, compute_details
 from na64ana.workflow.efficiency import SignalEfficiency, signal_efficiencies
 from na64ana.workflow.events import Paths
 from na64ana.workflow.progress import Progress, silent
 from na64ana.workflow.selection import Calibrated, Selected, Settings, calibrate, select
-from na64ana.workflow.yields import load_yields, yields_at_emission, yields_in_box
+from na64ana.workflow.yields import load_yields
 
 Floats = npt.NDArray[np.float64]
+#: Events by period and bin of E_ECAL.
+Counts = Mapping[str, tuple[int, ...]]
 
-#: Mass [GeV] of the excess, the workspace and the combinations: in the middle of the curve.
-REFERENCE_MASS = 0.02
 #: Whether the signal box was opened, and why.
 BoxState = Literal["closed", "opened: simulated events", "opened: --unblind", "published"]
 
@@ -40,14 +44,15 @@ class EventAnalysis:
 
     `selected` is the blinded run that the background comes from; it was complete before the box
     was opened. `efficiencies` are those of the signal by period, `background` is what sidebands and
-    control samples say. `observed` are the events in the box by period, None while it is closed.
+    control samples say. `observed` are the events in the box by period and bin, None while it is
+    closed.
     """
 
     calibrated: Calibrated
     selected: Selected
     efficiencies: dict[str, SignalEfficiency]
     background: BackgroundEstimate
-    observed: dict[str, int] | None
+    observed: Counts | None
 
     @property
     def run(self) -> ProcessedRun:
@@ -61,8 +66,7 @@ class LimitsResult:
 
     `curve` is the headline, by the method that the configuration names. `beside` are the limits by
     the other methods on the same models; one that cannot be computed is missing, and `notes` say
-    why. `models` have the signal of epsilon = 1, one per mass. `excess` tells what the background
-    makes of the observed events; None while the box is closed.
+    why. `models` have the signal of epsilon = 1, one per mass; `details` are those of one mass.
     """
 
     config: Config
@@ -74,7 +78,7 @@ class LimitsResult:
     curve: LimitCurve
     beside: tuple[LimitCurve, ...]
     notes: tuple[str, ...]
-    excess: Excess | None
+    details: Details
     events: EventAnalysis | None
 
     def by(self, method: str) -> LimitCurve | None:
@@ -133,7 +137,7 @@ def limits_from_events(
     efficiencies = signal_efficiencies(config, calibrated, progress)
     files = closed.run.files
     simulated = all(file.metadata.simulated for listed in files.values() for file in listed)
-    observed: dict[str, int] | None = None
+    observed: Counts | None = None
     box: BoxState = "closed"
     if simulated or unblind:
         box = "opened: simulated events" if simulated else "opened: --unblind"
@@ -141,22 +145,33 @@ def limits_from_events(
         opened = select(
             config, paths, source, blinded=False, templates=templates, settings=settings
         )
-        observed = {name: one.regions["signal_box"] for name, one in opened.run.tallies.items()}
+        observed = count_in_bins(config, opened.run.tallies)
         progress("opening the box", 1, 1)
     events = EventAnalysis(calibrated, closed, efficiencies, background, observed)
     return _limits(config, tuple(files), background.table, observed, box, events, progress)
 
 
 def limits_from_published(config: Config, *, progress: Progress = silent) -> LimitsResult:
-    """Run the last steps on the published backgrounds, efficiencies and observed events."""
-    observed: dict[str, int] = {}
+    """Run the last steps on the published backgrounds, efficiencies and observed events.
+
+    Raises
+    ------
+    ConfigError
+        If bins of E_ECAL are asked for, or observed events cannot be divided.
+    LimitError
+        If a limit is not found.
+    """
+    if config.limits.e_ecal_edges:
+        msg = "limits.e_ecal_edges: published numbers are those of whole boxes; leave it away"
+        raise ConfigError(msg)
+    observed: dict[str, tuple[int, ...]] = {}
     for group, members in config.groups().items():
         # Zero in a group is zero in each of its periods; more cannot be divided.
         count = config.published[group].observed
         if count > 0 and len(members) > 1:
             msg = f"published.{group}.observed: {count} events of {len(members)} periods together"
             raise ConfigError(msg)
-        observed |= dict.fromkeys(members, count)
+        observed |= dict.fromkeys(members, (count,))
     periods = tuple(config.periods)
     table = BackgroundTable(tuple(row for name in periods for row in published_rows(config, name)))
     return _limits(config, periods, table, observed, "published", None, progress)
@@ -173,7 +188,7 @@ def _limits(
     config: Config,
     periods: tuple[str, ...],
     table: BackgroundTable,
-    observed: dict[str, int] | None,
+    observed: Counts | None,
     box: BoxState,
     events: EventAnalysis | None,
     progress: Progress,
@@ -183,14 +198,20 @@ def _limits(
     yields = load_yields(config)
     signals = _signals(config, periods, masses, yields, events)
     errors = {} if events is None else events.efficiencies
+    tables = (table,) if events is None else background_in_bins(config, table, events.background)
+    by_source = _yield_errors(config, yields, masses)
     progress("computing signal yields", 1, 1)
     models = tuple(
         build_model(
             config,
-            table,
-            {name: float(signals[name][i]) for name in periods},
+            tables,
+            {
+                name: {process: per_bin[i] for process, per_bin in one.items()}
+                for name, one in signals.items()
+            },
             observed,
-            {name: one.relative_error for name, one in errors.items()},
+            efficiency_errors={name: one.relative_error for name, one in errors.items()},
+            yield_errors=by_source,
         )
         for i in range(len(masses))
     )
@@ -214,6 +235,7 @@ def _limits(
             if method == options.method:
                 raise
             notes.append(f"no {method} limit: {error}")
+    details = compute_details(config, models, curves)
     progress("computing limits", len(ordered), len(ordered))
     return LimitsResult(
         config=config,
@@ -224,14 +246,8 @@ def _limits(
         yields=yields,
         curve=curves[0],
         beside=tuple(curves[1:]),
-        notes=tuple(notes),
-        excess=None
-        if observed is None
-        else compute_excess(
-            models[int(np.argmin(np.abs(np.log(masses / REFERENCE_MASS))))],
-            n_toys=options.n_toys,
-            seed=options.seed,
-        ),
+        notes=(*notes, *details.notes),
+        details=details,
         events=events,
     )
 
@@ -242,22 +258,47 @@ def _signals(
     masses: Floats,
     yields: YieldTable,
     events: EventAnalysis | None,
-) -> dict[str, Floats]:
-    """Return the signal events in the box for epsilon = 1, by period and mass.
+) -> dict[str, dict[str, Floats]]:
+    """Return signal events for epsilon = 1, ``(masses, bins)`` by period and process.
 
     Of event files, electrons on target and the efficiency of the cuts are measured, and the yield
     is that in the box, with resolution and trigger. The published efficiency has these two in it,
     and goes with the yield above the missing energy.
     """
-    signals = {}
+    signals: dict[str, dict[str, Floats]] = {}
     for name in periods:
         period = config.periods[name]
         if events is None:
-            made = yields_at_emission(yields, BEAM_ENERGY - period.e_ecal_max, masses)
-            signals[name] = period.eot * period.efficiency * made
+            e_miss, scale = BEAM_ENERGY - period.e_ecal_max, period.eot * period.efficiency
+            signals[name] = {
+                process: scale * yields.above(masses, e_miss, process)[:, None]
+                for process in CHANNELS
+            }
         else:
-            one, in_box = events.efficiencies[name], yields_in_box(yields, config, name, masses)
-            kept = one.at(masses) * in_box["bremsstrahlung"]
-            kept += one.of_annihilation * in_box["annihilation"]
-            signals[name] = events.run.exposures[name].eot * kept
+            one, eot = events.efficiencies[name], events.run.exposures[name].eot
+            kept: dict[str, Floats | float] = {
+                "bremsstrahlung": one.at(masses)[:, None],
+                "annihilation": one.of_annihilation,
+            }
+            signals[name] = {
+                process: eot * kept[process] * per_bin
+                for process, per_bin in yields_in_bins(yields, config, name, masses).items()
+            }
     return signals
+
+
+def _yield_errors(
+    config: Config, yields: YieldTable, masses: Floats
+) -> dict[str, dict[str, float]] | None:
+    """Return the largest computed error over the masses, by process and source.
+
+    One model serves all masses; the errors of the signal are therefore the same for all.
+    """
+    if config.limits.yield_errors == "published":
+        return None
+    edge = min(period.e_ecal_max for period in config.periods.values())
+    found: dict[str, dict[str, float]] = {}
+    for process in CHANNELS:
+        errors = compute_errors(yields, masses, edge, channel=process).by_source
+        found[process] = {name: float(error.max()) for name, error in errors.items() if error.any()}
+    return found

@@ -17,6 +17,7 @@ from na64ana.plotting.style import figure
 from na64ana.signal.response import CHANNELS
 from na64ana.stats.interpolation import LARGEST
 from na64ana.stats.optimise import Scan, scan_cuts
+from na64ana.workflow.bins import fit_of
 from na64ana.workflow.stored_background import StoredBackground
 from na64ana.workflow.yields import load_yields, response_of
 
@@ -59,9 +60,8 @@ def optimise(found: StoredBackground, mass: float) -> Optimised:
     scans, boxes = {}, {}
     for name in found.result.tallies:
         rows = {row.source: row for row in found.estimate.table.of(name)}
-        fits = found.estimate.upstream.extrapolations
         upstream = rows[UPSTREAM]
-        fit = fits.get(upstream.scope) or fits.get(str(upstream.estimate.inputs.get("ratio_from")))
+        fit = fit_of(found.estimate, upstream)
         if fit is None:
             continue
         edge = config.periods[name].e_ecal_max

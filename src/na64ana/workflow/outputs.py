@@ -4,8 +4,6 @@ import csv
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +12,20 @@ import numpy as np
 from na64ana.config.reference import load_reference
 from na64ana.plotting.efficiency import plot_efficiency
 from na64ana.plotting.limit import plot_limit
+from na64ana.plotting.parameters import plot_parameters
 from na64ana.plotting.style import figure
-from na64ana.provenance import lineage, package_versions, sha256_file
-from na64ana.signal.response import CHANNELS
-from na64ana.stats import marginalised
-from na64ana.stats.combination import compute_combinations
 from na64ana.stats.curve import LimitCurve
-from na64ana.stats.model import EventLimit
+from na64ana.stats.hs3 import make_hs3
 from na64ana.stats.workspace import make_patchset, make_workspace
-from na64ana.workflow.background_files import describe_estimate, describe_rows
+from na64ana.workflow.details import Details
 from na64ana.workflow.efficiency import SignalEfficiency, pool
 from na64ana.workflow.figures import draw_plane
-from na64ana.workflow.limits import REFERENCE_MASS, LimitsResult
+from na64ana.workflow.limits import LimitsResult
+from na64ana.workflow.manifest import make_manifest
 
 FILES = (
-    *("limits.csv", "limit.png", "combinations.csv"),
-    *("workspace.json", "patchset.json", "manifest.json"),
+    *("limits.csv", "limit.png", "combinations.csv", "parameters.csv", "parameters.png"),
+    *("workspace.json", "patchset.json", "hs3.json", "manifest.json"),
 )
 #: Written too when there are event files.
 EVENT_FILES = ("plane.png", "plane.csv", "efficiency.png", "efficiency.csv")
@@ -48,21 +44,20 @@ def output_names(*, published: bool) -> tuple[str, ...]:
 def write_outputs(result: LimitsResult, folder: Path, *, inputs: dict[str, Any]) -> None:
     """Write all files into a folder; `inputs` (command line, seed) go into the manifest."""
     (folder / "limits.csv").write_text(limits_csv(result), encoding="utf-8")
-    place = int(np.argmin(np.abs(np.log(result.curve.masses / REFERENCE_MASS))))
-    model = result.models[place]
-    text = _combinations_csv(result, place)
-    (folder / "combinations.csv").write_text(text, encoding="utf-8")
-    workspace = make_workspace(model.unit())
+    (folder / "combinations.csv").write_text(_combinations_csv(result.details), encoding="utf-8")
+    (folder / "parameters.csv").write_text(_parameters_csv(result.details), encoding="utf-8")
+    _draw_parameters(result.details, folder / "parameters.png")
+    workspace = make_workspace(result.details.model.unit())
     _write_json(folder / "workspace.json", workspace)
     patchset = make_patchset(workspace, result.models, result.curve.masses.tolist())
     _write_json(folder / "patchset.json", patchset)
+    _write_json(folder / "hs3.json", make_hs3(workspace))
     _draw_limit(result, folder / "limit.png")
     if result.events is not None:
         run = result.events.run
         draw_plane(result.config, run.tallies, run.prescales(), folder / "plane.png")
         _draw_efficiency(result.events.efficiencies, folder)
-    manifest = _manifest(result, inputs, place)
-    _write_json(folder / "manifest.json", manifest)
+    _write_json(folder / "manifest.json", make_manifest(result, inputs))
 
 
 def limits_csv(result: LimitsResult) -> str:
@@ -81,24 +76,46 @@ def limits_csv(result: LimitsResult) -> str:
     return text.getvalue()
 
 
-def _combinations_csv(result: LimitsResult, place: int) -> str:
+def _combinations_csv(details: Details) -> str:
     """Return limits of some of the periods at one mass as CSV."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
-        [
-            *("kind", "period", "periods", "m_ap_GeV", "method", "limit", "events", "epsilon"),
-        ]
+        ["kind", "period", "periods", "m_ap_GeV", "method", "limit", "events", "epsilon"]
     )
-    model, mass = result.models[place], float(result.curve.masses[place])
-    for one in compute_combinations(model, result.curve.confidence_level):
+    for one in details.combinations:
         plain = [name.removeprefix("period_") for name in (one.name, *one.channels)]
         shown = "expected" if one.limit.observed is None else "observed"
         # the model has the signal of epsilon = 1
         numbers = [f"{x:.6g}" for x in (one.mu * one.signal, np.sqrt(one.mu))]
-        said = (one.kind, plain[0], " ".join(plain[1:]), f"{mass:.6g}", one.limit.method)
+        said = (one.kind, plain[0], " ".join(plain[1:]), f"{details.mass:.6g}", one.limit.method)
         writer.writerow([*said, shown, *numbers])
     return text.getvalue()
+
+
+def _parameters_csv(details: Details) -> str:
+    """Return pulls and impacts at one mass as CSV; impacts on epsilon are relative."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        [
+            *("parameter", "pull", "error", "pull_at_limit"),
+            *("signal_events_minus", "signal_events_plus", "epsilon_minus", "epsilon_plus"),
+        ]
+    )
+    for one in details.parameters:
+        epsilon = [np.sqrt(1 + change) - 1 for change in one.limit]
+        numbers = (one.pull, one.error, one.pull_at_limit, *one.signal, *epsilon)
+        writer.writerow([one.name, *(f"{x:.6g}" for x in numbers)])
+    return text.getvalue()
+
+
+def _draw_parameters(details: Details, path: Path) -> None:
+    height = 1.6 + 0.32 * max(len(details.parameters), 4)
+    with figure(path, 9, height) as fig:
+        axes = fig.subplots(1, 2, sharey=True)
+        title = f"$m_{{A'}}$ = {1e3 * details.mass:.3g} MeV"
+        plot_parameters(details.parameters, axes[0], axes[1], title=title)
 
 
 def compare_with_published(curve: LimitCurve) -> list[tuple[float, float, float]]:
@@ -169,98 +186,6 @@ def _draw_efficiency(efficiencies: Mapping[str, SignalEfficiency], folder: Path)
                     + [f"{x:.4f}" for x in (part.value, part.low, part.high, one.scale[0])]
                 )
     (folder / "efficiency.csv").write_text(text.getvalue(), encoding="utf-8")
-
-
-def _describe_limit(limit: EventLimit) -> dict[str, Any]:
-    """Return the limit on events at the mass of the workspace."""
-    return {
-        "observed": limit.observed,
-        "expected": limit.expected,
-        "monte_carlo_error": limit.error,
-    }
-
-
-def _manifest(result: LimitsResult, inputs: dict[str, Any], place: int) -> dict[str, Any]:
-    config = result.config.model_dump(mode="json")
-    content: dict[str, Any] = {
-        "inputs": inputs,
-        "versions": package_versions(),
-        "configuration_sha256": lineage(config),
-        "periods": {name: {"eot": result.config.periods[name].eot} for name in result.periods},
-        "box": result.box,
-        "confidence_level": result.curve.confidence_level,
-        "methods": {
-            "headline": result.curve.method,
-            "beside": [curve.method for curve in result.beside],
-            "toys": {"n": result.config.limits.n_toys, "seed": result.config.limits.seed},
-            "marginalised": {"draws": marginalised.N_DRAWS, "seed": marginalised.SEED},
-            "notes": list(result.notes),
-            "event_limits": {
-                curve.method: _describe_limit(curve.event_limits[place])
-                for curve in (result.curve, *result.beside)
-            },
-        },
-        "signal": {
-            "processes": list(CHANNELS),
-            "dark_matter": asdict(result.yields.model.dark_matter),
-            "yields_lineage": result.yields.lineage,
-            "workspace_m_ap_GeV": float(result.curve.masses[place]),
-        },
-        "excess": None if result.excess is None else asdict(result.excess),
-        "workspace_observations": "expected background" if result.box == "closed" else "observed",
-        "background": describe_rows(result.background),
-    }
-    if result.events is not None:
-        run = result.events.run
-        content["processor_sha256"] = result.events.selected.processor_sha256
-        content["selection_lineage"] = result.events.selected.lineage
-        content |= describe_estimate(result.events.background)
-        content["shower_templates_sha256"] = result.events.selected.templates
-        content["efficiency"] = {
-            name: {
-                "masses_GeV": one.masses.tolist(),
-                "value": one.at(one.masses).tolist(),
-                "simulated": [part.value for part in one.overall],
-                "annihilation": one.of_annihilation,
-                "data_over_simulation": one.scale[0],
-                "shape_from": one.shape_from,
-                "relative_error": one.relative_error,
-            }
-            for name, one in result.events.efficiencies.items()
-        }
-        content["observed"] = result.events.observed
-        content["prescale"] = run.prescales()
-        content["cut_flow"] = {n: tally.cut_flow.counts() for n, tally in run.tallies.items()}
-        content["regions"] = {name: tally.regions for name, tally in run.tallies.items()}
-        for name, exposure in run.exposures.items():
-            content["periods"][name]["exposure"] = {**asdict(exposure), "eot": exposure.eot}
-        for name, files in run.files.items():
-            content["periods"][name]["files"] = [
-                {
-                    "path": str(file.path),
-                    "sha256": sha256_file(file.path),
-                    "uuid": file.uuid_text,
-                    "entries": file.metadata.entries,
-                    "eot": file.metadata.eot,
-                    "simulated": file.metadata.simulated,
-                    "seed": file.metadata.seed,
-                    "lineage": file.metadata.lineage,
-                }
-                for file in files
-            ]
-    # The time of writing is no input: the same inputs give the same lineage.
-    identity = lineage({**content, "periods": _without_paths(content["periods"])})
-    return {"lineage": identity, "written": datetime.now(UTC).isoformat(), **content}
-
-
-def _without_paths(periods: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: {
-            "eot": p["eot"],
-            "files": sorted(f["lineage"] or f["sha256"] for f in p.get("files", [])),
-        }
-        for name, p in periods.items()
-    }
 
 
 def _times_ten(number: float) -> str:

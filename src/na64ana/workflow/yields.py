@@ -101,30 +101,6 @@ def response_of(config: Config, period: str) -> Response:
     return Response(e_prs_min=trigger.e_prs_min, e_ecal_max=trigger.e_ecal_max)
 
 
-def yields_in_box(
-    table: YieldTable, config: Config, period: str, masses: Floats
-) -> dict[Channel, Floats]:
-    """Return dark photons per electron on target, epsilon = 1, that trigger and lie in the box.
-
-    By channel, ``(n,)`` each.
-
-    Parameters
-    ----------
-    table : YieldTable
-    config : Config
-    period : str
-    masses : array (n,)
-        [GeV]
-    """
-    edge, response = config.periods[period].e_ecal_max, response_of(config, period)
-    return {channel: table.in_box(masses, edge, channel, response) for channel in CHANNELS}
-
-
-def yields_at_emission(table: YieldTable, e_miss_min: float, masses: Floats) -> Floats:
-    """Return dark photons per electron on target, epsilon = 1, above an energy [GeV]."""
-    return np.asarray(sum(table.above(masses, e_miss_min, channel) for channel in CHANNELS))
-
-
 def model_of(
     config: Config,
     masses: Sequence[float],
