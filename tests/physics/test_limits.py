@@ -1,6 +1,7 @@
 """Closed forms, published and measured numbers, and invariants of the limits."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,9 +12,9 @@ from scipy.stats import poisson
 
 from na64ana.errors import LimitError
 from na64ana.stats.asymptotic import compute_limit as compute_asymptotic_limit
-from na64ana.stats.curve import SHARE_STEP, compute_curve
+from na64ana.stats.curve import SHARE_STEP, _along, _between, compute_curve
 from na64ana.stats.marginalised import compute_limit
-from na64ana.stats.model import Channel, CountingModel, Sample, symmetric
+from na64ana.stats.model import Channel, CountingModel, EventLimit, Sample, symmetric
 from na64ana.stats.workspace import make_workspace
 
 EOT = {"I": 4.3, "II": 5.4, "III": 18.6, "IV": 3.8, "V": 61.6}
@@ -238,3 +239,52 @@ def test_far_tails_of_the_background_are_not_clipped():
     assert limit.observed == pytest.approx(2.3026, rel=1e-3)
     assert limit.expected[0] < math.inf
     assert math.isinf(limit.expected[4])
+
+
+def test_limits_of_all_masses_are_those_computed_there():
+    """Shares move along a line and turn; an event in a small period makes limits jump."""
+
+    def model(share: float) -> CountingModel:
+        channels = five_periods((0, 1, 0, 0, 1)).channels
+        moved = [replace(s, events=s.events * (1 + 4 * share)) for s in channels[1].signals]
+        return CountingModel((channels[0], replace(channels[1], signals=(*moved,)), *channels[2:]))
+
+    shares = [*np.linspace(0, 1, 6), *np.linspace(0.9, 0.2, 3)]
+    models = [model(share) for share in shares]
+    masses = np.geomspace(0.01, 0.1, len(shares))
+    curve = compute_curve(masses, models, 0.9, "marginalised", expected=False)
+    for one, limit in zip(models, curve.event_limits, strict=True):
+        exact = compute_limit(one, 0.9, expected=False).observed
+        assert limit.observed == pytest.approx(exact, rel=1.5e-3)
+
+
+def test_few_limits_are_computed_where_shares_lie_on_a_line():
+    """Along two lines with a corner, in uneven steps; a smooth limit comes back within 1e-3."""
+    rng = np.random.default_rng(2)
+    along = np.sort(rng.uniform(0, 2, 200))
+    first = np.where(along < 1, 0.2 + 0.3 * along, 0.5 - 0.2 * (along - 1))
+    shares = np.column_stack([first, 1 - first])
+    computed = []
+
+    def compute(i: int) -> EventLimit:
+        computed.append(i)
+        limit = float(np.exp(0.5 * shares[i, 0]) * 2.3)
+        return EventLimit("toys", 0.9, limit, (limit,) * 5, error=0.01 * limit)
+
+    limits = _along(shares, compute, 0.05)
+    assert len(computed) < 25
+    for share, limit in zip(first, limits, strict=True):
+        exact = np.exp(0.5 * share) * 2.3
+        assert limit.observed == pytest.approx(exact, rel=1e-3)
+        assert limit.expected == pytest.approx((exact,) * 5, rel=1e-3)
+        assert limit.error == pytest.approx(0.01 * exact, rel=1e-3)
+    same = _along(np.tile([0.4, 0.6], (50, 1)), compute, 0.05)
+    assert len({id(one) for one in same}) == 1
+
+
+def test_an_infinite_limit_stays_infinite_between_masses():
+    ends = [EventLimit("toys", 0.9, None, (1.0, 1.0, 2.0, 3.0, e)) for e in (4.0, math.inf)]
+    for one, other in (ends, ends[::-1]):
+        between = _between(one, other, 0.5)
+        assert between.observed is None
+        assert between.expected == pytest.approx((1.0, 1.0, 2.0, 3.0, math.inf))

@@ -16,8 +16,9 @@ Floats = npt.NDArray[np.float64]
 #: computed at some masses and interpolated at others: where shares are within this of a straight
 #: line between two masses; half of it moves limits by less than 1e-3 (tests/physics/test_limits.py)
 SHARE_STEP = 2e-3
-#: Largest change of a share between two computed masses: limits are no straight lines, either.
-CHORD = 0.1
+#: Largest change of a share between two computed masses, by method. Limits are no straight lines
+#: either; marginalised ones jump where the order of outcomes changes.
+CHORD = {"toys": 0.05, "marginalised": SHARE_STEP / 2}
 #: Weight of the share of a process, which matters by its own errors only.
 PROCESS_WEIGHT = 0.04
 
@@ -138,6 +139,7 @@ def compute_curve(
             lambda i: compute_event_limit(
                 models[i], confidence_level, method, expected=expected, n_toys=n_toys, seed=seed
             ),
+            CHORD[method],
         )
     return LimitCurve(
         method=method,
@@ -159,12 +161,14 @@ def _shares(model: CountingModel) -> Floats:
     return np.array(shares) / model.signal
 
 
-def _along(shares: Floats, compute: Callable[[int], EventLimit]) -> tuple[EventLimit, ...]:
+def _along(
+    shares: Floats, compute: Callable[[int], EventLimit], chord: float
+) -> tuple[EventLimit, ...]:
     """Return the limits of all masses, of which `compute` makes those that are needed."""
     steps = np.abs(np.diff(shares, axis=0)).max(axis=1)
     path = np.concatenate([[0.0], np.cumsum(steps)])
     found: dict[int, EventLimit] = {}
-    for node in _nodes(shares, path):
+    for node in _nodes(shares, path, chord):
         alike = [i for i in found if np.abs(shares[i] - shares[node]).max() < SHARE_STEP / 2]
         found[node] = found[alike[0]] if alike else compute(node)
     nodes = sorted(found)
@@ -180,7 +184,7 @@ def _along(shares: Floats, compute: Callable[[int], EventLimit]) -> tuple[EventL
     return tuple(limits)
 
 
-def _nodes(shares: Floats, path: Floats) -> list[int]:
+def _nodes(shares: Floats, path: Floats, chord: float) -> list[int]:
     """Return the masses between which shares follow straight lines (Douglas and Peucker)."""
     nodes, open_intervals = {0, len(shares) - 1}, [(0, len(shares) - 1)]
     while open_intervals:
@@ -191,7 +195,7 @@ def _nodes(shares: Floats, path: Floats) -> list[int]:
         along = (path[low : high + 1] - path[low]) / length
         line = shares[low] + along[:, None] * (shares[high] - shares[low])
         away = np.abs(shares[low : high + 1] - line).max(axis=1)
-        if away.max() < SHARE_STEP / 2 and length < CHORD:
+        if away.max() < SHARE_STEP / 2 and length < chord:
             continue
         bent = away.max() >= SHARE_STEP / 2
         offset = int(np.argmax(away)) if bent else int(np.searchsorted(along, 0.5))
@@ -206,7 +210,7 @@ def _between(one: EventLimit, other: EventLimit, weight: float) -> EventLimit:
 
     def mix(a: float | None, b: float | None) -> float | None:
         if a is None or b is None or not np.isfinite(a + b):
-            return a if a is None else b
+            return None if a is None or b is None else a + b
         return float(a ** (1 - weight) * b**weight)
 
     expected = None

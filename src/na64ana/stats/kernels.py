@@ -263,7 +263,12 @@ def q_tilde(mu, counts, aux, model, signal, work, limits, x):  # type: ignore[no
 
 @_compiled
 def make_work(n_par, n_channels, n_samples, n_modifiers):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Return the arrays that a fit works in."""
+    """Return the arrays that a fit works in.
+
+    Gradient, Hessian, rates of channels, rates of samples, derivatives of the logarithms of factors,
+    slopes of a channel's rate and the parameters that have one, Cholesky factor, step, trial point,
+    and which variables are frozen at a bound.
+    """
     size = n_par + 1
     return (
         np.zeros(size),
