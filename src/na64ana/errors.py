@@ -24,6 +24,12 @@ class IncompleteDataError(DataError):
     exit_code = 3
 
 
+class UnreadableError(DataError):
+    """A file, or a part of it, cannot be read: it is gone, damaged, or another one than before."""
+
+    exit_code = 3
+
+
 class ProcessorError(NA64AnaError):
     """A processor, which users edit, raised an exception; --debug shows where."""
 

@@ -3,7 +3,8 @@
 import math
 import re
 
-#: Factor from each unit to the internal one (GeV, mm, ns, radian; counts and fractions are bare).
+#: Factor from each unit to the internal one (GeV, mm, ns, radian; counts and fractions are bare;
+#: durations of jobs are in s, memory in bytes).
 UNITS: dict[str, dict[str, float]] = {
     "energy": {"keV": 1e-6, "MeV": 1e-3, "GeV": 1.0, "TeV": 1e3},
     "length": {"um": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1e3},
@@ -13,6 +14,8 @@ UNITS: dict[str, dict[str, float]] = {
     "intensity": {"EOT/spill": 1.0},
     "rate": {"/EOT": 1.0},
     "fraction": {"%": 0.01},
+    "duration": {"s": 1.0, "min": 60.0, "h": 3600.0},
+    "memory": {"MB": 1e6, "GB": 1e9, "TB": 1e12},
 }
 
 _QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S*)\s*")
@@ -32,7 +35,8 @@ def parse_quantity(text: object, dimension: str) -> float:
     Returns
     -------
     float
-        The value in GeV, mm, ns, radian, or a bare number for counts and fractions.
+        The value in GeV, mm, ns, radian (durations of jobs in s, memory in bytes), or a bare number
+        for counts and fractions.
 
     Raises
     ------

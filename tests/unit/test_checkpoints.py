@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import uproot
 
-from na64ana.errors import ConfigError, DataError, ProcessorError
+from na64ana.errors import ConfigError, DataError, IncompleteDataError, ProcessorError
 from na64ana.io import writing
 from na64ana.io.maps import find_map
 from na64ana.io.reading import open_event_file
@@ -189,7 +189,7 @@ def test_a_dead_worker_is_one_line(config, event_paths, tmp_path):
     )
     mine = load_processor(source, config, blinded=True)
     files = open_files({"I": event_paths["I"]}, config, mine)
-    with pytest.raises(ProcessorError, match="a worker process died"):
+    with pytest.raises(IncompleteDataError, match=r"its process ended with code 9, 3 times"):
         process(files, config, mine, workers=2)
 
 

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from na64ana.config.conditions import Conditions
 from na64ana.config.quantities import Energy, Eot, Fraction, Length, Rate, Time
 from na64ana.config.selection import Block, Selection
+from na64ana.config.sites import Site
 from na64ana.errors import ConfigError
 
 #: Names of periods and groups end up in branch, channel and parameter names.
@@ -207,6 +208,21 @@ class Config(Block):
     published: dict[Name, PublishedGroup]
     conditions: Conditions
     simulation: Simulation
+    sites: dict[Name, Site] = Field(default_factory=dict)
+
+    def site(self, name: str) -> Site:
+        """Return a site.
+
+        Raises
+        ------
+        ConfigError
+            If there is none of this name.
+        """
+        if name not in self.sites:
+            known = ", ".join(self.sites) or "none"
+            msg = f"there is no site {name!r} under sites. Allowed: {known}"
+            raise ConfigError(msg)
+        return self.sites[name]
 
     def selection_of(self, period: str) -> Selection:
         """Return the cuts of a period."""

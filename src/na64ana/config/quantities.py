@@ -26,5 +26,9 @@ Eot = Annotated[float, Field(gt=0), _reader("eot")]
 Intensity = Annotated[float, Field(gt=0), _reader("intensity")]
 #: Events per electron on target, zero or more.
 Rate = Annotated[float, Field(ge=0), _reader("rate")]
+#: Duration of a job or a task [s], more than zero.
+Duration = Annotated[float, Field(gt=0), _reader("duration")]
+#: Memory or disk [bytes], more than zero.
+Memory = Annotated[float, Field(gt=0), _reader("memory")]
 #: A number from 0 to 1, written "45 %".
 Fraction = Annotated[float, Field(ge=0, le=1), _reader("fraction")]

@@ -174,6 +174,16 @@ def read_branches(
     return {name: convert(file.branch_map, name, found.__getitem__, n) for name in names}
 
 
+def reading_options(path: str) -> dict[str, Any]:
+    """Return how uproot opens a file: mapped into memory if it lies on this machine.
+
+    That reads a third faster than seeking; each array is used once, and a cache would only hold the
+    memory of chunks that are done.
+    """
+    options: dict[str, Any] = {"array_cache": None}
+    return options if "://" in path else {**options, "handler": uproot.MemmapSource}
+
+
 def find_tree(file: uproot.ReadOnlyDirectory, branch_map: BranchMap) -> str | None:
     """Return the TTree that a map speaks of: by its name, else by how many branches it knows."""
     trees = [key.split(";")[0] for key, kind in file.classnames().items() if kind == "TTree"]

@@ -1,61 +1,52 @@
-"""Process event files with coffea, and prove that all of them were read."""
+"""Process event files, and prove that all of them were read."""
 
-import contextlib
-import io
-import re
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
-from dataclasses import dataclass
-from functools import partial, reduce
-from multiprocessing import get_context
-from operator import add
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
 
-import coffea.util
-import uproot
-from coffea.nanoevents import BaseSchema
-from coffea.processor import FuturesExecutor, IterativeExecutor, ProcessorABC, Runner
-from coffea.processor.executor import WorkItem
-
-import na64ana.errors
 from na64ana.config import Config
-from na64ana.errors import DataError, ProcessorError
-from na64ana.io.chunk import IDENTITY, Chunk
+from na64ana.errors import DataError, IncompleteDataError
+from na64ana.io.chunk import IDENTITY
 from na64ana.io.reading import EventFile, ForeignFile, open_event_file, open_foreign_file
-from na64ana.io.schema import Events, NA64Schema
-from na64ana.io.writing import BASKET_SIZE
 from na64ana.processing.accounting import Exposure, account, check_declared
-from na64ana.processing.checkpoints import Checkpoints, file_key
-from na64ana.processing.memory import keep_freed_memory
+from na64ana.processing.campaign import Report, no_report, run_tasks
+from na64ana.processing.checkpoints import Checkpoints
+from na64ana.processing.pools import MakePool, local_pool
 from na64ana.processing.processors import TallyProcessor
+from na64ana.processing.tasks import plan_tasks
+from na64ana.processing.work import TaskRecord, Work
 from na64ana.tally.tally import Tally
-
-#: Events per task, with cells and without: a multiple of the basket, so that no basket is
-#: decompressed twice. More would need more memory, fewer cost more to begin than to read.
-CHUNK_SIZE, CHUNK_SIZE_SCALARS = 8 * BASKET_SIZE, 40 * BASKET_SIZE
-#: Branches that make an event large.
-_CELLS = {"e_ecal_cell", "t_ecal_cell", "e_hcal_cell", "t_hcal_cell"}
-#: Branch that simulated files have, and that a tally by class needs.
-CLASS = "class_true"
-#: How coffea quotes an error of ours that a chunk raised.
-_OWN_ERROR = re.compile(
-    r"""(na64ana\.errors\.)?(?P<kind>[A-Za-z]+Error)\((?P<quote>['"])(?P<message>.*)(?P=quote)\)"""
-)
 
 
 @dataclass(frozen=True)
 class ProcessedRun:
     """Tallies by period, the files that they were made from, and the electrons in them.
 
-    `from_checkpoints` is the number of events whose tally was there already.
+    Attributes
+    ----------
+    tallies : dict of str to Tally
+    files : dict of str to tuple of EventFile
+        Those that were read.
+    exposures : dict of str to Exposure
+    missing : dict of str to str
+        Files that were left out, and why.
+    records : tuple of TaskRecord
+        How each task went.
+    retries : dict of str to int
+        Attempts that failed, by file.
     """
 
     tallies: dict[str, Tally]
     files: dict[str, tuple[EventFile, ...]]
     exposures: dict[str, Exposure]
-    from_checkpoints: int = 0
+    missing: dict[str, str] = field(default_factory=dict)
+    records: tuple[TaskRecord, ...] = ()
+    retries: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def from_checkpoints(self) -> int:
+        """Number of events whose tally was there already."""
+        return sum(one.stop - one.start for one in self.records if one.from_checkpoint)
 
     def prescales(self) -> dict[str, dict[str, int]]:
         """Return the prescaled classes and their factors, by period."""
@@ -101,45 +92,7 @@ def open_files(
     return files
 
 
-class _Checked(ProcessorABC):  # type: ignore[misc]  # coffea publishes no types
-    """Gives a processor chunks in the internal naming, checked, and keeps what it makes of them."""
-
-    def __init__(
-        self,
-        processor: TallyProcessor,
-        files: Mapping[str, tuple[EventFile, ...]],
-        config: Config,
-        checkpoints: Checkpoints | None,
-    ) -> None:
-        self._processor, self._checkpoints = processor, checkpoints
-        self._runs = {period: config.periods[period].runs for period in files}
-        opened = [file for listed in files.values() for file in listed]
-        self._files = {
-            file.uuid_text: (file.branch_map, file.metadata.simulated, file_key(file))
-            for file in opened
-        }
-
-    def process(self, events: Events) -> dict[str, Tally]:
-        keep_freed_memory()
-        uuid = events.metadata["fileuuid"]
-        branch_map, simulated, key = self._files[uuid]
-        chunk = Chunk(events, branch_map, simulated=simulated)
-        read = chunk.check_identity(self._runs[chunk.period])
-        tallies = self._processor.process(chunk)
-        tally = tallies.get(chunk.period) if hasattr(tallies, "get") else None
-        if tally is None or not hasattr(tally, "reads") or len(tallies) != 1:
-            msg = "process must return {events.period: Tally}, and nothing else"
-            raise ProcessorError(msg)
-        tally.reads = (read,)
-        if self._checkpoints is not None:
-            self._checkpoints.store(key, read.start, read.stop, tallies)
-        return tallies
-
-    def postprocess(self, accumulator: dict[str, Tally]) -> dict[str, Tally]:
-        return accumulator
-
-
-def process(
+def process(  # noqa: PLR0913 - each is one choice
     files: Mapping[str, tuple[EventFile, ...]],
     config: Config,
     processor: TallyProcessor,
@@ -147,6 +100,9 @@ def process(
     workers: int = 1,
     chunk_size: int | None = None,
     checkpoints: Checkpoints | None = None,
+    make_pool: MakePool | None = None,
+    allow_missing: bool = False,
+    report: Report = no_report,
 ) -> ProcessedRun:
     """Run a processor over opened files.
 
@@ -164,151 +120,73 @@ def process(
         Events per task; the result is the same. None takes what suits the branches that are read.
     checkpoints : Checkpoints or None
         Where the tallies of chunks are kept; those that are there are not made again.
+    make_pool : callable or None
+        Makes the pool that does the tasks; None takes `workers` of this machine.
+    allow_missing : bool
+        Whether files that cannot be read are left out, with their electrons on target.
+    report : Report
+        Told after every task.
 
     Raises
     ------
     DataError
-        If a file breaks while it is read, an energy is NaN, an event stands there twice, or a run
-        does not belong to the period.
+        If an energy is NaN, an event stands there twice, or a run does not belong to the period.
     ProcessorError
         If the processor raises an exception.
     IncompleteDataError
-        If not every event of every file was read exactly once.
+        If a file cannot be read, or not every event of every file was read exactly once.
     """
-    items = [
-        item
-        for period, opened in files.items()
-        for file in opened
-        for item in _work_items(period, file, processor.columns(period), chunk_size)
-    ]
-    if not items:
+    tasks = plan_tasks(files, processor, chunk_size)
+    if not tasks:
         msg = "no event files; give at least one, or use the published numbers"
         raise DataError(msg)
-    keys = {file.uuid: file_key(file) for opened in files.values() for file in opened}
-    parts: list[dict[str, Tally]] = []
-    left = []
-    for item in items:
-        place = (keys[item.fileuuid], item.entrystart, item.entrystop)
-        found = None if checkpoints is None else checkpoints.load(*place)
-        if found is None:
-            left.append(item)
-        else:
-            parts.append(found)
-    done = sum(read.stop - read.start for part in parts for t in part.values() for read in t.reads)
-    if left:
-        foreign = any(file.branch_map for opened in files.values() for file in opened)
-        schema = BaseSchema if foreign else NA64Schema
-        parts.append(_run(left, _Checked(processor, files, config, checkpoints), schema, workers))
-    tallies = {
-        period: reduce(add, (part[period] for part in parts if period in part)) for period in files
-    }
+    with (make_pool or local_pool(workers))(Work(processor, files, config, checkpoints)) as pool:
+        campaign = run_tasks(pool, tasks, report=report)
+    if allow_missing and (missing := campaign.missing_files()):
+        kept = _without(files, missing)
+        found = process(
+            kept,
+            config,
+            processor,
+            workers=workers,
+            chunk_size=chunk_size,
+            checkpoints=checkpoints,
+            make_pool=make_pool,
+            report=report,
+        )
+        return replace(found, missing={**found.missing, **missing})
+    campaign.check()
+    tallies = {} if campaign.done is None else campaign.done.tallies
     exposures = {
         period: account(period, opened, tallies[period].reads, config)
         for period, opened in files.items()
     }
-    return ProcessedRun(tallies, dict(files), exposures, done)
-
-
-def _run(
-    items: list[WorkItem], processor: _Checked, schema: type[BaseSchema], workers: int
-) -> dict[str, Tally]:
-    """Run a processor over tasks, and return the sum by period."""
-    executor = (
-        IterativeExecutor(status=False, retries=0)
-        if workers == 1
-        else FuturesExecutor(status=False, retries=0, workers=workers, pool=_pool())
+    return ProcessedRun(
+        {period: tallies[period] for period in files},
+        dict(files),
+        exposures,
+        records=campaign.records,
+        retries=dict(campaign.retries),
     )
-    runner = Runner(executor, schema=schema, metadata_cache={})
-    # Mapping a file into memory reads a third faster than seeking in it.
-    # Each array is used once: a cache would only hold the memory of chunks that are done.
-    options = {"handler": uproot.MemmapSource, "array_cache": None}
-    wanted = {"filter_name": sorted({name for item in items for name in item.preload or ()})}
-    try:
-        with _silence(workers):
-            result: dict[str, Tally] = runner.run(
-                items, processor, uproot_options=options, iteritems_options=wanted
-            )["out"]
-    except BrokenExecutor as error:
-        msg = (
-            "a worker process died, perhaps for lack of memory; use fewer --workers and run again: "
-            "it goes on where it was"
-        )
-        raise ProcessorError(msg) from error
-    except Exception as error:  # coffea wraps whatever went wrong in a plain Exception
-        raise _explain(error, items) from error
-    return result
 
 
-def _work_items(
-    period: str, file: EventFile, columns: Iterable[str], chunk_size: int | None
-) -> Iterator[WorkItem]:
-    """Yield the tasks of a file; a file without events is one empty task."""
-    entries, names = file.metadata.entries, frozenset((*IDENTITY, *columns))
-    if file.metadata.simulated:
-        names |= {CLASS}
-    if chunk_size is None:
-        chunk_size = CHUNK_SIZE if names & _CELLS else CHUNK_SIZE_SCALARS
-    if file.branch_map is not None:
-        names = frozenset(file.branch_map.sources(names))
-    # Chunks of a file are alike in size, and whole baskets where they are longer than one.
-    parts = max(1, -(-entries // chunk_size))
-    step = max(1, -(-entries // parts))
-    if step > BASKET_SIZE:
-        step = min(chunk_size, -(-step // BASKET_SIZE) * BASKET_SIZE)
-    for start in range(0, max(entries, 1), step):
-        stop = min(start + step, entries)
-        yield WorkItem(period, str(file.path), file.tree, start, stop, file.uuid, {}, names)
+def _without(
+    files: Mapping[str, tuple[EventFile, ...]], missing: Mapping[str, str]
+) -> dict[str, tuple[EventFile, ...]]:
+    """Return the files without those that are missing.
 
-
-def _pool() -> Callable[..., ProcessPoolExecutor]:
-    """Return what makes the worker processes.
-
-    A copy of this process starts at once, but is safe only while there are no other threads; else
-    workers are copies of a server that has imported what they need. (loky, which coffea would
-    take, replaces a worker whose memory grows by 300 MB, as that of each chunk does.)
+    Raises
+    ------
+    IncompleteDataError
+        If nothing is left of a period.
     """
-    context = get_context("fork" if threading.active_count() == 1 else "forkserver")
-    if context.get_start_method() == "forkserver":
-        context.set_forkserver_preload(["na64ana.processing.run"])
-    return partial(ProcessPoolExecutor, mp_context=context)
-
-
-@contextlib.contextmanager
-def _silence(workers: int) -> Iterator[None]:
-    """Keep coffea's progress bars, and what its futures executor prints, off the terminal.
-
-    With one worker a processor runs in this process, and what it prints itself is its user's.
-    """
-    quiet, coffea.util.coffea_console.quiet = coffea.util.coffea_console.quiet, True
-    hidden = contextlib.redirect_stderr(io.StringIO()) if workers > 1 else contextlib.nullcontext()
-    try:
-        with hidden:
-            yield
-    finally:
-        coffea.util.coffea_console.quiet = quiet
-
-
-def _explain(error: Exception, items: Iterable[WorkItem]) -> Exception:
-    """Turn coffea's exception, which names the task and the cause, into one line."""
-    text = str(error)
-    task, separator, cause = text.partition(". The error was: ")
-    blamed = [item for item in items if _names(task, item)]
-    if not blamed or not separator:
-        return error
-    item, cause = blamed[0], " ".join(cause.split()).removesuffix(".")
-    if (found := _OWN_ERROR.fullmatch(cause)) is not None:
-        kind = getattr(na64ana.errors, found["kind"], None)
-        if kind is ProcessorError:
-            return ProcessorError(f"{item.filename}: {found['message']}")
-        if kind is not None:
-            return cast("Exception", kind(found["message"]))
-    if task.startswith("Failed processing file"):
-        events = f"events {item.entrystart} to {item.entrystop}"
-        return ProcessorError(f"{item.filename}, {events}: the processor failed with {cause}")
-    return DataError(f"{item.filename}: damaged ({cause}); make or copy it again")
-
-
-def _names(text: str, item: WorkItem) -> bool:
-    """Tell whether coffea's text speaks of a task; its repr differs from process to process."""
-    parts = ("filename", "entrystart", "entrystop")
-    return all(f"{part}={getattr(item, part)!r}," in text for part in parts)
+    kept = {
+        period: tuple(file for file in opened if str(file.path) not in missing)
+        for period, opened in files.items()
+    }
+    for period, opened in kept.items():
+        if not opened:
+            reason = next(missing[str(file.path)] for file in files[period])
+            msg = f"period {period}: no file can be read ({reason}); leave the period out"
+            raise IncompleteDataError(msg)
+    return kept

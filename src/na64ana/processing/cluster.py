@@ -1,0 +1,155 @@
+"""The workers of a Dask cluster do tasks, and add up on their own."""
+
+import contextlib
+import itertools
+import os
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from functools import reduce
+from operator import add
+from types import TracebackType
+from typing import Any, Self
+
+import cloudpickle
+from distributed import Client, KilledWorker
+
+from na64ana.errors import NA64AnaError
+from na64ana.processing.pools import Outcome, PoolLost, WorkerDied, portable
+from na64ana.processing.tasks import Task
+from na64ana.processing.work import Done, Work
+
+#: Sums of this many tallies make one on a worker.
+FAN_IN = 20
+#: Tasks that a worker has waiting.
+QUEUED = 3
+#: Exit code of a worker that stops itself because a task takes too long.
+TOO_LONG = 75
+#: distributed is typed in parts only.
+Future = Any
+
+
+class DaskWorkers:
+    """Does tasks on the workers of a Dask cluster, which add up on their own.
+
+    Parameters
+    ----------
+    work : Work
+    client : distributed.Client
+        Its workers have one thread each.
+    timeout : float or None
+        Seconds after which a task's worker stops itself.
+    """
+
+    def __init__(self, work: Work, client: Client, *, timeout: float | None = None) -> None:
+        self._client: Any = client
+        self._timeout, self._address = timeout, str(client.scheduler_info()["address"])
+        # A task of its own, so that a cluster that lost it makes it again.
+        self._work = self._client.submit(
+            cloudpickle.loads, cloudpickle.dumps(work), key=f"work-{id(work):x}-{time.time_ns()}"
+        )
+        self._tasks: dict[str, tuple[Task, Future]] = {}
+        self._events: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._numbers = itertools.count()
+        self._levels: list[list[Future]] = [[]]
+
+    @property
+    def free(self) -> int:
+        workers = max(len(self._client.nthreads()), 1) if self._alive() else 0
+        return QUEUED * workers - self.busy
+
+    @property
+    def busy(self) -> int:
+        return len(self._tasks)
+
+    def start(self, task: Task) -> None:
+        name = os.path.basename(task.path)  # noqa: PTH119 - also of an address
+        key = f"{name}-{task.start}-{task.stop}-{next(self._numbers)}-{time.time_ns():x}"
+        future = self._client.submit(_watched, self._work, task, self._timeout, key=key, retries=0)
+        self._tasks[key] = (task, future)
+        future.add_done_callback(lambda done: self._events.put(done.key))
+
+    def next(self) -> Outcome:
+        while True:
+            try:
+                key = self._events.get(timeout=1.0)
+            except queue.Empty:
+                if not self._alive():
+                    msg = f"the scheduler {self._address} is gone"
+                    raise PoolLost(msg) from None
+                continue
+            if key not in self._tasks:
+                continue
+            task, future = self._tasks.pop(key)
+            if future.status == "finished":
+                self._add(future)
+                return Outcome(task)
+            if future.status != "error":
+                msg = "the scheduler forgot its tasks; it was restarted or lost"
+                raise PoolLost(msg)
+            error = future.exception()
+            if isinstance(error, KilledWorker):
+                error = WorkerDied("its worker died or took too long")
+            return Outcome(task, error)
+
+    def total(self) -> Done | None:
+        left = [future for level in self._levels for future in level]
+        while len(left) > 1:
+            left = [self._sum(left[i : i + FAN_IN]) for i in range(0, len(left), FAN_IN)]
+        try:
+            return None if not left else left[0].result()
+        except NA64AnaError:
+            raise
+        except Exception as error:  # whatever a cluster says that is about to go
+            msg = f"the scheduler {self._address} is gone"
+            raise PoolLost(msg) from error
+
+    def _add(self, future: Future) -> None:
+        """Keep a result; of every `FAN_IN` of a level one of the next is made."""
+        for level in itertools.count():
+            if level == len(self._levels):
+                self._levels.append([])
+            self._levels[level].append(future)
+            if len(self._levels[level]) < FAN_IN:
+                return
+            future, self._levels[level] = self._sum(self._levels[level]), []
+
+    def _sum(self, futures: Sequence[Future]) -> Future:
+        if len(futures) == 1:
+            return futures[0]
+        return self._client.submit(_add_up, list(futures), key=f"sum-{time.time_ns():x}")
+
+    def _alive(self) -> bool:
+        return bool(self._client.status == "running")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with contextlib.suppress(Exception):  # a cluster that is lost cannot be told
+            self._client.cancel([future for _, future in self._tasks.values()], force=True)
+
+
+def _add_up(parts: list[Done]) -> Done:
+    return reduce(add, parts)
+
+
+def _watched(work: Work, task: Task, timeout: float | None) -> Done:
+    """Do a task; if it hangs, end the worker: nothing less stops a read that never returns."""
+    timer = None if timeout is None else threading.Timer(timeout, os._exit, (TOO_LONG,))
+    if timer is not None:
+        timer.daemon = True
+        timer.start()
+    try:
+        return work(task)
+    except Exception as error:  # noqa: BLE001 - it travels
+        raise portable(error) from None
+    finally:
+        if timer is not None:
+            timer.cancel()
