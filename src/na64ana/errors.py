@@ -24,10 +24,8 @@ class IncompleteDataError(DataError):
     exit_code = 3
 
 
-class UnreadableError(DataError):
+class UnreadableError(IncompleteDataError):
     """A file, or a part of it, cannot be read: it is gone, damaged, or another one than before."""
-
-    exit_code = 3
 
 
 class ProcessorError(NA64AnaError):

@@ -9,8 +9,8 @@ from na64ana.cli.options import (
     events_option,
     overwrite_option,
     seed_option,
-    workers_option,
 )
+from na64ana.cli.running import Running, open_settings, running_options
 
 
 @click.command()
@@ -35,7 +35,8 @@ from na64ana.cli.options import (
     show_default=True,
     help="Folder for the results.",
 )
-@workers_option
+@click.option("--dry-run", is_flag=True, help="Show the job script of --site, and start nothing.")
+@running_options
 @seed_option
 @config_option
 @overwrite_option
@@ -46,7 +47,8 @@ def process(  # noqa: PLR0913 - an argument per option
     calibration_folder: Path | None,
     unblind: bool,
     output: Path,
-    workers: int,
+    dry_run: bool,
+    running: Running,
     seed: int,
     config_path: Path | None,
     overwrite: bool,
@@ -56,13 +58,15 @@ def process(  # noqa: PLR0913 - an argument per option
     First the files are calibrated: electrons of the beam and muon pairs give the mean shower, and
     with it efficiencies. Then the processor runs with these templates. Written: templates.npz,
     calibration.csv and a zip file per processor with cut flow, N-1 histograms, planes, regions and
-    survivors (histograms in the UHI format, survivors in Parquet), and a line in history.jsonl. An
-    interrupted run goes on where it was.
+    survivors (histograms in the UHI format, survivors in Parquet), run.json with how each file was
+    read, and a line in history.jsonl. An interrupted run goes on where it was; if a file cannot be
+    read, all others are, and exit code 3 and a line say what is missing.
 
     \b
     Examples:
       na64ana process --events V=run2022.root --workers 4
       na64ana process --processor mine.py --calibration results --output mine
+      na64ana process --site lxplus --dry-run
     """  # noqa: D301 - click wants the character behind \\b
     from rich.console import Console  # noqa: PLC0415
 
@@ -70,6 +74,7 @@ def process(  # noqa: PLR0913 - an argument per option
     from na64ana.cli.tables import (  # noqa: PLC0415
         print_cut_flows,
         print_efficiencies,
+        print_missing,
         print_not_a_number,
         print_skims,
     )
@@ -84,8 +89,19 @@ def process(  # noqa: PLR0913 - an argument per option
         "seed": seed,
         "config": None if config_path is None else str(config_path),
     }
+    if dry_run:
+        from na64ana.processing.sites import job_script  # noqa: PLC0415
+
+        if running.site is None:
+            msg = "--dry-run shows the job script of a --site"
+            raise click.UsageError(msg)
+        click.echo(job_script(config.site(running.site)))
+        return
     templates = None if calibration_folder is None else read_templates(calibration_folder)
-    with TerminalProgress() as progress:
+    with (
+        TerminalProgress() as progress,
+        open_settings(config, running, progress.note) as settings,
+    ):
         paths = files_or_simulated(config, event_files, seed=seed, progress=progress)
         found = run_process(
             config,
@@ -94,7 +110,7 @@ def process(  # noqa: PLR0913 - an argument per option
             output,
             blinded=not unblind,
             templates=templates,
-            workers=workers,
+            settings=settings,
             overwrite=overwrite,
             inputs=inputs,
             progress=progress,
@@ -108,4 +124,5 @@ def process(  # noqa: PLR0913 - an argument per option
         print_cut_flows(flows, console, blinded=found.selected.blinded)
         print_skims(found.selected.run, console)
     print_not_a_number(tallies, console)
+    print_missing(found.selected.run, console)
     click.echo(f"written to {output.resolve()}: {', '.join(found.names)}")

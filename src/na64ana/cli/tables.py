@@ -45,6 +45,16 @@ def print_result(result: LimitsResult, console: Console) -> None:
     _print_summary(result, console)
 
 
+def print_missing(run: ProcessedRun, console: Console) -> None:
+    """Say which files were left out, and what is left of the electrons on target."""
+    for path, reason in run.missing.items():
+        console.print(f"  left out {path}: {reason}", style="bold", markup=False)
+    if run.missing:
+        for period, one in run.exposures.items():
+            share = percent(one.eot / one.declared)
+            console.print(f"  period {period}: {_plain(one.eot)} EOT read, {share} of the declared")
+
+
 def print_skims(run: ProcessedRun, console: Console) -> None:
     """Say which events come from a skim, so that nobody takes its rows for those of all events."""
     for period, files in run.files.items():

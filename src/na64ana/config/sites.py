@@ -9,10 +9,15 @@ from na64ana.config.selection import Block
 
 
 class Limits(Block):
-    """What a task may need. `timeout` [s] ends a task that hangs, `tries` are its attempts."""
+    """What a task may need.
+
+    `timeout` [s] ends a task that hangs, `tries` are its attempts, `checkpoints` is a folder that
+    all workers see, where the tallies of tasks are kept; the default is in the user's cache.
+    """
 
     timeout: Duration | None = None
     tries: int = Field(default=3, ge=1, le=20)
+    checkpoints: str | None = None
 
 
 class ProcessesSite(Limits):

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import uproot
 
-from na64ana.errors import DataError
+from na64ana.errors import DataError, UnreadableError
 from na64ana.io.format import (
     BRANCH_BY_NAME,
     BRANCHES,
@@ -45,7 +45,8 @@ class EventFile:
 
     `tree` is the name of its TTree; `branch_map` is None for files of the event format. `spills`
     are the arrays ``(k,)`` of its list of spills, by the names of `SPILL_BRANCHES`; None if there
-    is no list, and then all electrons on target count as those of good spills.
+    is no list, and then all electrons on target count as those of good spills. `stamp` are size
+    [bytes] and time of change [ns] when it was opened.
     """
 
     path: Path
@@ -54,6 +55,7 @@ class EventFile:
     tree: str = TREE
     branch_map: BranchMap | None = None
     spills: dict[str, npt.NDArray[Any]] | None = field(default=None, compare=False)
+    stamp: tuple[int, int] = (0, 0)
 
     @property
     def uuid_text(self) -> str:
@@ -107,14 +109,14 @@ def open_event_file(
             f"{path}: tree {TREE!r} has {entries} of {metadata.entries} events, "
             "so its writer was cut off; make or copy it again"
         )
-        raise DataError(msg)
+        raise UnreadableError(msg)
     if period is not None and metadata.period != period:
         msg = (
             f"{path}: holds period {metadata.period}, but stands for period {period}; "
             f"list it under {metadata.period}"
         )
         raise DataError(msg)
-    return EventFile(path, metadata, identity, spills=spills)
+    return EventFile(path, metadata, identity, spills=spills, stamp=_stamp(path))
 
 
 def open_foreign_file(foreign: ForeignFile, *, period: str, branches: Collection[str]) -> EventFile:
@@ -156,7 +158,13 @@ def open_foreign_file(foreign: ForeignFile, *, period: str, branches: Collection
             )
             raise DataError(msg)
         metadata = FileMetadata(period=period, eot=foreign.eot, entries=file[name].num_entries)
-        return EventFile(path, metadata, file.file.fUUID, name, branch_map)
+        identity = file.file.fUUID
+    return EventFile(path, metadata, identity, name, branch_map, stamp=_stamp(path))
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 def read_branches(
@@ -221,13 +229,13 @@ def opened_root(path: Path) -> Iterator[uproot.ReadOnlyDirectory]:
     """Open a ROOT file and check that all of it is there; whatever is wrong is a DataError."""
     if not path.exists():
         msg = f"{path}: no such file; check the path"
-        raise DataError(msg)
+        raise UnreadableError(msg)
     if path.is_dir():
         msg = f"{path}: is a folder; give an event file"
         raise DataError(msg)
     if not path.is_file() or path.stat().st_size == 0:
         msg = f"{path}: is empty or no file; make or copy it again"
-        raise DataError(msg)
+        raise UnreadableError(msg)
     with path.open("rb") as content:
         magic = content.read(4)
     if magic == b"PAR1":
@@ -248,7 +256,7 @@ def opened_root(path: Path) -> Iterator[uproot.ReadOnlyDirectory]:
     except Exception as error:  # uproot raises whatever the bytes lead it to
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         msg = f"{path}: truncated, damaged or no ROOT file ({reason}); make or copy it again"
-        raise DataError(msg) from error
+        raise UnreadableError(msg) from error
 
 
 def _read_metadata(path: Path, text: str) -> FileMetadata:

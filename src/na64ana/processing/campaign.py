@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from na64ana.errors import IncompleteDataError, NA64AnaError, UnreadableError
-from na64ana.processing.pools import Pool, PoolLost, WorkerDied
+from na64ana.processing.pools import Pool, PoolLost, SumLost, WorkerDied
 from na64ana.processing.tasks import Task
 from na64ana.processing.work import Done, TaskRecord
 
@@ -133,8 +133,9 @@ def run_tasks(
             n_done, events = n_done + 1, events + task.events
             n_bytes += sum(one.bytes for one in outcome.done.records) if outcome.done else 0
         else:
-            attempts[task] += 1
-            campaign.retries[task.path] += 1
+            times = failure.times if isinstance(failure, WorkerDied) else 1
+            attempts[task] += times
+            campaign.retries[task.path] += times
             again = _again(task, failure, attempts[task], tries)
             if not again:
                 campaign.failed[task] = _reason(task, failure, attempts[task])
@@ -152,12 +153,16 @@ def run_tasks(
                 failed=len(campaign.failed),
             )
         )
-    try:
-        campaign.done = pool.total()
-    except (NA64AnaError, PoolLost) as error:
-        msg = f"the sum was lost on the cluster ({error}); run again: what was done is kept"
-        raise IncompleteDataError(msg) from error
+    campaign.done = _total(pool)
     return campaign
+
+
+def _total(pool: Pool) -> Done | None:
+    try:
+        return pool.total()
+    except (NA64AnaError, PoolLost, SumLost) as error:
+        msg = f"the sum was lost ({error}); run again: what was done is kept"
+        raise IncompleteDataError(msg) from error
 
 
 def _again(task: Task, error: BaseException, attempts: int, tries: int) -> tuple[Task, ...]:

@@ -4,6 +4,8 @@ A cut, a template, a processor, a file or a version of na64ana that changes is a
 never finds an old result.
 """
 
+import contextlib
+import shutil
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +15,7 @@ import na64ana
 from na64ana.config import Config
 from na64ana.cuts.selection import Templates
 from na64ana.cuts.template import ShowerTemplate
-from na64ana.errors import DataError
+from na64ana.errors import DataError, OutputError
 from na64ana.io.reading import EventFile
 from na64ana.provenance import lineage, sha256_array, source_digest
 from na64ana.tally.storage import read_tallies, write_tallies
@@ -43,9 +45,8 @@ def selection_lineage(
 
 def file_key(file: EventFile) -> str:
     """Return a name for a file as it is read: its identity, size, time, and branch map."""
-    status = file.path.stat()
     branch_map = None if file.branch_map is None else file.branch_map.model_dump(mode="json")
-    read_as = lineage(status.st_size, status.st_mtime_ns, branch_map, file.metadata.simulated)
+    read_as = lineage(*file.stamp, branch_map, file.metadata.simulated)
     return f"{file.uuid_text}_{read_as[:16]}"
 
 
@@ -74,11 +75,16 @@ class Checkpoints:
         except DataError:
             return None
 
+    def forget(self) -> None:
+        """Remove all tallies of this lineage."""
+        shutil.rmtree(self.folder / self.lineage[:32], ignore_errors=True)
+
     def store(self, key: str, start: int, stop: int, tallies: dict[str, Tally]) -> None:
-        """Keep the tally of a chunk."""
+        """Keep the tally of a chunk, if there is room: without it, a later run makes it again."""
         about = {"lineage": self.lineage}
         path = self._path(key, start, stop)
-        write_tallies(path, tallies, about, overwrite=True, compress=False)
+        with contextlib.suppress(OutputError):
+            write_tallies(path, tallies, about, overwrite=True, compress=False)
 
     def _path(self, key: str, start: int, stop: int) -> Path:
         return self.folder / self.lineage[:32] / f"{key}_{start}_{stop}.zip"

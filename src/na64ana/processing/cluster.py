@@ -6,17 +6,17 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from operator import add
 from types import TracebackType
 from typing import Any, Self
 
 import cloudpickle
-from distributed import Client, KilledWorker
+from distributed import Client, KilledWorker, WorkerPlugin, get_worker
 
 from na64ana.errors import NA64AnaError
-from na64ana.processing.pools import Outcome, PoolLost, WorkerDied, portable
+from na64ana.processing.pools import DEATHS, Outcome, PoolLost, SumLost, WorkerDied, portable
 from na64ana.processing.tasks import Task
 from na64ana.processing.work import Done, Work
 
@@ -24,6 +24,8 @@ from na64ana.processing.work import Done, Work
 FAN_IN = 20
 #: Tasks that a worker has waiting.
 QUEUED = 3
+#: Seconds after which workers are counted again: they come and go.
+RECOUNT = 5.0
 #: Exit code of a worker that stops itself because a task takes too long.
 TOO_LONG = 75
 #: distributed is typed in parts only.
@@ -45,19 +47,23 @@ class DaskWorkers:
     def __init__(self, work: Work, client: Client, *, timeout: float | None = None) -> None:
         self._client: Any = client
         self._timeout, self._address = timeout, str(client.scheduler_info()["address"])
-        # A task of its own, so that a cluster that lost it makes it again.
-        self._work = self._client.submit(
-            cloudpickle.loads, cloudpickle.dumps(work), key=f"work-{id(work):x}-{time.time_ns()}"
-        )
+        # The scheduler gives it to every worker, also to those that come later.
+        self._name = f"na64ana-{time.time_ns():x}"
+        with self._reaching():
+            self._client.register_plugin(_Carrier(cloudpickle.dumps(work)), name=self._name)
         self._tasks: dict[str, tuple[Task, Future]] = {}
         self._events: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._numbers = itertools.count()
         self._levels: list[list[Future]] = [[]]
+        self._workers, self._counted = 1, 0.0
 
     @property
     def free(self) -> int:
-        workers = max(len(self._client.nthreads()), 1) if self._alive() else 0
-        return QUEUED * workers - self.busy
+        if time.monotonic() > self._counted + RECOUNT:
+            with self._reaching():
+                self._workers = max(len(self._client.nthreads()), 1)
+            self._counted = time.monotonic()
+        return QUEUED * self._workers - self.busy
 
     @property
     def busy(self) -> int:
@@ -66,7 +72,10 @@ class DaskWorkers:
     def start(self, task: Task) -> None:
         name = os.path.basename(task.path)  # noqa: PTH119 - also of an address
         key = f"{name}-{task.start}-{task.stop}-{next(self._numbers)}-{time.time_ns():x}"
-        future = self._client.submit(_watched, self._work, task, self._timeout, key=key, retries=0)
+        with self._reaching():
+            future = self._client.submit(
+                _watched, self._name, task, self._timeout, key=key, retries=0
+            )
         self._tasks[key] = (task, future)
         future.add_done_callback(lambda done: self._events.put(done.key))
 
@@ -76,8 +85,7 @@ class DaskWorkers:
                 key = self._events.get(timeout=1.0)
             except queue.Empty:
                 if not self._alive():
-                    msg = f"the scheduler {self._address} is gone"
-                    raise PoolLost(msg) from None
+                    raise self._gone() from None
                 continue
             if key not in self._tasks:
                 continue
@@ -90,20 +98,25 @@ class DaskWorkers:
                 raise PoolLost(msg)
             error = future.exception()
             if isinstance(error, KilledWorker):
-                error = WorkerDied("its worker died or took too long")
+                error = WorkerDied("its workers died or took too long", DEATHS)
             return Outcome(task, error)
 
     def total(self) -> Done | None:
         left = [future for level in self._levels for future in level]
         while len(left) > 1:
             left = [self._sum(left[i : i + FAN_IN]) for i in range(0, len(left), FAN_IN)]
+        if not left:
+            return None
         try:
-            return None if not left else left[0].result()
+            total: Done = left[0].result()
+        except KilledWorker as error:
+            msg = "workers died while they added up"
+            raise SumLost(msg) from error
         except NA64AnaError:
             raise
-        except Exception as error:  # whatever a cluster says that is about to go
-            msg = f"the scheduler {self._address} is gone"
-            raise PoolLost(msg) from error
+        except Exception as error:
+            raise self._gone() from error
+        return total
 
     def _add(self, future: Future) -> None:
         """Keep a result; of every `FAN_IN` of a level one of the next is made."""
@@ -120,6 +133,19 @@ class DaskWorkers:
             return futures[0]
         return self._client.submit(_add_up, list(futures), key=f"sum-{time.time_ns():x}")
 
+    @contextlib.contextmanager
+    def _reaching(self) -> Iterator[None]:
+        """Turn whatever a cluster says that is about to go into `PoolLost`."""
+        try:
+            yield
+        except NA64AnaError:
+            raise
+        except Exception as error:
+            raise self._gone() from error
+
+    def _gone(self) -> PoolLost:
+        return PoolLost(f"the scheduler {self._address} is gone")
+
     def _alive(self) -> bool:
         return bool(self._client.status == "running")
 
@@ -134,19 +160,32 @@ class DaskWorkers:
     ) -> None:
         with contextlib.suppress(Exception):  # a cluster that is lost cannot be told
             self._client.cancel([future for _, future in self._tasks.values()], force=True)
+            self._client.unregister_worker_plugin(self._name)
 
 
 def _add_up(parts: list[Done]) -> Done:
     return reduce(add, parts)
 
 
-def _watched(work: Work, task: Task, timeout: float | None) -> Done:
+class _Carrier(WorkerPlugin):
+    """Holds the work on a worker."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def setup(self, worker: Any) -> None:  # noqa: ARG002 - distributed's signature
+        self.work: Work = cloudpickle.loads(self._content)
+
+
+def _watched(name: str, task: Task, timeout: float | None) -> Done:
     """Do a task; if it hangs, end the worker: nothing less stops a read that never returns."""
     timer = None if timeout is None else threading.Timer(timeout, os._exit, (TOO_LONG,))
     if timer is not None:
         timer.daemon = True
         timer.start()
     try:
+        carrier: Any = get_worker().plugins[name]
+        work: Work = carrier.work
         return work(task)
     except Exception as error:  # noqa: BLE001 - it travels
         raise portable(error) from None

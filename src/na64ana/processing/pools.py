@@ -25,9 +25,21 @@ import cloudpickle
 from na64ana.processing.tasks import Task
 from na64ana.processing.work import Done, Work
 
+#: How many workers a task of a cluster, or one that waits behind it, may lose before Dask gives it
+#: up, and `campaign` divides it.
+DEATHS = 2
+
 
 class WorkerDied(Exception):
-    """The process that did a task is gone."""
+    """The process that did a task is gone, for the `times`-th time."""
+
+    def __init__(self, message: str, times: int = 1) -> None:
+        super().__init__(message)
+        self.times = times
+
+
+class SumLost(Exception):
+    """All tasks succeeded, but what they made is gone."""
 
 
 class PoolLost(Exception):

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from na64ana.config import Config
-from na64ana.errors import DataError, IncompleteDataError
+from na64ana.errors import DataError, IncompleteDataError, UnreadableError
 from na64ana.io.chunk import IDENTITY
 from na64ana.io.reading import EventFile, ForeignFile, open_event_file, open_foreign_file
 from na64ana.processing.accounting import Exposure, account, check_declared
-from na64ana.processing.campaign import Report, no_report, run_tasks
+from na64ana.processing.campaign import TRIES, Report, no_report, run_tasks
 from na64ana.processing.checkpoints import Checkpoints
 from na64ana.processing.pools import MakePool, local_pool
 from na64ana.processing.processors import TallyProcessor
@@ -58,9 +58,23 @@ class ProcessedRun:
 
 
 def open_files(
-    paths: Mapping[str, Iterable[Path | ForeignFile]], config: Config, processor: TallyProcessor
+    paths: Mapping[str, Iterable[Path | ForeignFile]],
+    config: Config,
+    processor: TallyProcessor,
+    *,
+    missing: dict[str, str] | None = None,
 ) -> dict[str, tuple[EventFile, ...]]:
     """Open the files of each period and check them, before any event is processed.
+
+    Parameters
+    ----------
+    paths : mapping of str to iterable of Path or ForeignFile
+        By period.
+    config : Config
+    processor : TallyProcessor
+        Declares the branches that must be there.
+    missing : dict of str to str, or None
+        Takes the files that cannot be read, and why; None stops at the first.
 
     Raises
     ------
@@ -74,12 +88,15 @@ def open_files(
     seen: dict[bytes, Path] = {}
     for period, listed in paths.items():
         columns = (*IDENTITY, *processor.columns(period))
-        files[period] = tuple(
-            open_foreign_file(item, period=period, branches=columns)
-            if isinstance(item, ForeignFile)
-            else open_event_file(item, period=period, branches=columns)
-            for item in listed
-        )
+        opened, gone = [], False
+        for item in listed:
+            try:
+                opened.append(_open(item, period, columns))
+            except UnreadableError as error:
+                if missing is None:
+                    raise
+                missing[str(getattr(item, "path", item))], gone = str(error), True
+        files[period] = tuple(opened)
         if not files[period]:
             msg = f"period {period}: has no event files; list some, or leave the period out"
             raise DataError(msg)
@@ -88,8 +105,15 @@ def open_files(
                 msg = f"{file.path}: is the same file as {seen[file.uuid]}; list it once"
                 raise DataError(msg)
             seen[file.uuid] = file.path
-        check_declared(period, files[period], config)
+        if not gone:
+            check_declared(period, files[period], config)
     return files
+
+
+def _open(item: Path | ForeignFile, period: str, columns: tuple[str, ...]) -> EventFile:
+    if isinstance(item, ForeignFile):
+        return open_foreign_file(item, period=period, branches=columns)
+    return open_event_file(item, period=period, branches=columns)
 
 
 def process(  # noqa: PLR0913 - each is one choice
@@ -102,6 +126,7 @@ def process(  # noqa: PLR0913 - each is one choice
     checkpoints: Checkpoints | None = None,
     make_pool: MakePool | None = None,
     allow_missing: bool = False,
+    tries: int = TRIES,
     report: Report = no_report,
 ) -> ProcessedRun:
     """Run a processor over opened files.
@@ -124,6 +149,8 @@ def process(  # noqa: PLR0913 - each is one choice
         Makes the pool that does the tasks; None takes `workers` of this machine.
     allow_missing : bool
         Whether files that cannot be read are left out, with their electrons on target.
+    tries : int
+        Attempts of a task.
     report : Report
         Told after every task.
 
@@ -141,7 +168,7 @@ def process(  # noqa: PLR0913 - each is one choice
         msg = "no event files; give at least one, or use the published numbers"
         raise DataError(msg)
     with (make_pool or local_pool(workers))(Work(processor, files, config, checkpoints)) as pool:
-        campaign = run_tasks(pool, tasks, report=report)
+        campaign = run_tasks(pool, tasks, tries=tries, report=report)
     if allow_missing and (missing := campaign.missing_files()):
         kept = _without(files, missing)
         found = process(
@@ -152,6 +179,7 @@ def process(  # noqa: PLR0913 - each is one choice
             chunk_size=chunk_size,
             checkpoints=checkpoints,
             make_pool=make_pool,
+            tries=tries,
             report=report,
         )
         return replace(found, missing={**found.missing, **missing})

@@ -15,7 +15,7 @@ from na64ana.config.sites import (
     SlurmSite,
 )
 from na64ana.errors import ConfigError, IncompleteDataError
-from na64ana.processing.pools import MakePool, local_pool
+from na64ana.processing.pools import DEATHS, MakePool, local_pool
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 #: which costs a third of the reading time.
 KEPT = 1 << 30
 _ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": str(KEPT), "MALLOC_MMAP_THRESHOLD_": str(KEPT)}
-#: Options of Dask: a task whose worker died comes back to `campaign`, which decides.
+#: Options of Dask.
 _OPTIONS = {
-    "distributed.scheduler.allowed-failures": 0,
+    "distributed.scheduler.allowed-failures": DEATHS - 1,
     "distributed.nanny.pre-spawn-environ": _ENVIRONMENT,
     "distributed.worker.daemon": True,
 }

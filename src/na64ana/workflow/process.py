@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,14 @@ from na64ana.errors import ConfigError
 from na64ana.io.atomic import atomic_files
 from na64ana.processing.processors import processor_path
 from na64ana.workflow.events import Paths, cache_folder
-from na64ana.workflow.progress import Progress, silent
+from na64ana.workflow.progress import Progress, report_events, silent
 from na64ana.workflow.results import (
     CALIBRATION,
+    RUN_SUMMARY,
     TEMPLATES,
     append_history,
     write_calibration,
+    write_run_summary,
     write_selected,
     write_templates,
 )
@@ -47,7 +49,7 @@ def run_process(  # noqa: PLR0913 - what a command asks
     *,
     blinded: bool = True,
     templates: Templates | None = None,
-    workers: int = 1,
+    settings: Settings | None = None,
     overwrite: bool = False,
     inputs: Mapping[str, Any] | None = None,
     progress: Progress = silent,
@@ -69,7 +71,8 @@ def run_process(  # noqa: PLR0913 - what a command asks
         Whether the signal box stays closed.
     templates : mapping of str to ShowerTemplate, or None
         Of an earlier calibration; None calibrates the files.
-    workers : int
+    settings : Settings or None
+        Without a folder for checkpoints, that in the cache folder is used.
     overwrite : bool
         Whether results of an earlier run may be replaced.
     inputs : mapping or None
@@ -84,14 +87,15 @@ def run_process(  # noqa: PLR0913 - what a command asks
         As `calibrate` and `select`.
     """
     source = Path(processor) if processor.endswith(".py") else processor_path(processor)
-    names = [f"{source.stem}.zip"]
+    names = [f"{source.stem}.zip", RUN_SUMMARY]
     if templates is None:
         names = list(
             dict.fromkeys([TEMPLATES, CALIBRATION, *(f"{name}.zip" for name in SAMPLES), *names])
         )
     _check_name(source, blinded=blinded)
-    checkpoints = cache_folder() / "checkpoints"
-    settings = Settings(workers=workers, checkpoints=checkpoints)
+    settings = settings or Settings()
+    checkpoints = settings.checkpoints or cache_folder() / "checkpoints"
+    settings = replace(settings, checkpoints=checkpoints)
     with atomic_files(folder, names, overwrite=overwrite) as staging:
         calibrated = None
         if templates is None:
@@ -101,17 +105,22 @@ def run_process(  # noqa: PLR0913 - what a command asks
             write_calibration(calibrated, staging)
         done = [] if calibrated is None else [calibrated.beam, calibrated.dimuon]
         same = [one for one in done if one.processor == source and one.blinded == blinded]
-        progress("selecting events", 0, 1)
         selected = (
             same[0]
             if same
             else select(
-                config, paths, source, blinded=blinded, templates=templates, settings=settings
+                config,
+                paths,
+                source,
+                blinded=blinded,
+                templates=templates,
+                settings=settings,
+                report=report_events(progress, "selecting events"),
             )
         )
-        progress("selecting events", 1, 1)
         for one in dict.fromkeys([*done, selected]):
             write_selected(one, staging, inputs=inputs or {})
+        write_run_summary(dict.fromkeys([*done, selected]), staging)
     for one in dict.fromkeys([*done, selected]):
         append_history(one, folder)
     passes = () if calibrated is None else calibrated.first_pass

@@ -6,7 +6,7 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from na64ana.cuts.selection import Templates
 from na64ana.cuts.template import ShowerTemplate
 from na64ana.errors import DataError
 from na64ana.io.atomic import atomic_path
+from na64ana.processing.run import ProcessedRun
 from na64ana.provenance import package_versions
 from na64ana.tally.cut_flow import CutFlow
 from na64ana.tally.storage import read_tallies, write_tallies
@@ -27,6 +28,8 @@ from na64ana.workflow.selection import Calibrated, Selected
 
 #: The shower templates of a calibration, the list of what was read when, efficiencies.
 TEMPLATES, HISTORY, CALIBRATION = "templates.npz", "history.jsonl", "calibration.csv"
+#: How the run went, file by file.
+RUN_SUMMARY = "run.json"
 _ARRAYS = ("energy", "row", "mean", "width")
 
 
@@ -147,6 +150,39 @@ def write_calibration(calibrated: Calibrated, folder: Path) -> None:
     (folder / CALIBRATION).write_text(text.getvalue(), encoding="utf-8")
 
 
+def write_run_summary(results: Iterable[Selected], folder: Path) -> None:
+    """Write how each file was read: events, seconds, bytes, attempts that failed, workers."""
+    content = {one.processor.stem: _summary(one.run) for one in results}
+    text = json.dumps(content, indent=1) + "\n"
+    (folder / RUN_SUMMARY).write_text(text, encoding="utf-8")
+
+
+def _summary(run: ProcessedRun) -> dict[str, Any]:
+    files: dict[str, dict[str, Any]] = {}
+    for record in run.records:
+        empty = {"tasks": 0, "events": 0, "seconds": 0.0, "bytes": 0, "from_checkpoints": 0}
+        one = files.setdefault(record.path, {**empty, "workers": set()})
+        events = record.stop - record.start
+        one["tasks"] += 1
+        one["events"] += events
+        one["seconds"] += record.seconds
+        one["bytes"] += record.bytes
+        one["from_checkpoints"] += events if record.from_checkpoint else 0
+        one["workers"].add(record.worker)
+    return {
+        "files": {
+            path: {
+                **one,
+                "seconds": round(one["seconds"], 3),
+                "workers": sorted(one["workers"]),
+                "retries": run.retries.get(path, 0),
+            }
+            for path, one in sorted(files.items())
+        },
+        "missing": run.missing,
+    }
+
+
 def append_history(selected: Selected, folder: Path) -> None:
     """Add to the history of a folder which files were read, when, and for what."""
     line = {
@@ -182,6 +218,7 @@ def _about(selected: Selected, inputs: Mapping[str, Any]) -> dict[str, Any]:
             period: {**asdict(one), "eot": one.eot}
             for period, one in selected.run.exposures.items()
         },
+        "missing": selected.run.missing,
         "prescale": selected.run.prescales(),
         "simulated": {
             period: all(file.metadata.simulated for file in files)

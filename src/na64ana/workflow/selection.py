@@ -1,6 +1,6 @@
 """From event files to tallies: calibration first, then what its shower template is needed for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from na64ana.config import Config
@@ -8,13 +8,17 @@ from na64ana.config.conditions import row_at
 from na64ana.cuts.cut import Cut
 from na64ana.cuts.selection import Templates
 from na64ana.errors import ConfigError, DataError
+from na64ana.processing.campaign import TRIES, Report, no_report
 from na64ana.processing.checkpoints import Checkpoints, selection_lineage, template_digest
+from na64ana.processing.pools import MakePool
 from na64ana.processing.processors import load_processor, processor_digest, processor_path
 from na64ana.processing.run import ProcessedRun, open_files, process
 from na64ana.tally.calibration import Calibration, make_template, summarise
 from na64ana.workflow.events import Paths
-from na64ana.workflow.progress import Progress, silent
+from na64ana.workflow.progress import Progress, report_events, silent
 
+#: What the processors of the control samples look at.
+_SAMPLE = {"dimuon": "muon pairs", "calibration": "electrons"}
 #: The read-out threshold of a cell stands this many standard deviations over its noise
 #: (conditions.threshold_ecal_cell).
 THRESHOLD_SIGMAS = 3.0
@@ -80,15 +84,28 @@ class Settings:
     Attributes
     ----------
     workers : int
+        Processes of this machine, unless there is `make_pool`.
     chunk_size : int or None
         Events per task; None takes what suits the branches that are read.
     checkpoints : Path or None
         Folder of the tallies of chunks, from which an interrupted run goes on.
+    resume : bool
+        Whether tallies that are there already count; else they are made again.
+    make_pool : callable or None
+        Of a site (`na64ana.processing.sites.open_site`).
+    allow_missing : bool
+        Whether files that cannot be read are left out, with their electrons on target.
+    tries : int
+        Attempts of a task.
     """
 
     workers: int = 1
     chunk_size: int | None = None
     checkpoints: Path | None = None
+    resume: bool = True
+    make_pool: MakePool | None = None
+    allow_missing: bool = False
+    tries: int = TRIES
 
 
 def select(
@@ -99,6 +116,7 @@ def select(
     blinded: bool,
     templates: Templates | None = None,
     settings: Settings | None = None,
+    report: Report = no_report,
 ) -> Selected:
     """Run a processor over event files.
 
@@ -114,6 +132,8 @@ def select(
     templates : mapping of str to ShowerTemplate, or None
         From `calibrate`.
     settings : Settings or None
+    report : Report
+        Told after every task.
 
     Raises
     ------
@@ -123,11 +143,14 @@ def select(
     settings = settings or Settings()
     _check_templates(config, paths, templates)
     processor = load_processor(source, config, blinded=blinded, templates=templates)
-    files = open_files(paths, config, processor)
+    missing: dict[str, str] | None = {} if settings.allow_missing else None
+    files = open_files(paths, config, processor, missing=missing)
     digest = processor_digest(source)
     identity = selection_lineage(config, tuple(files), digest, blinded=blinded, templates=templates)
     folder = settings.checkpoints
     checkpoints = None if folder is None else Checkpoints(folder, identity)
+    if checkpoints is not None and not settings.resume:
+        checkpoints.forget()
     run = process(
         files,
         config,
@@ -135,7 +158,12 @@ def select(
         workers=settings.workers,
         chunk_size=settings.chunk_size,
         checkpoints=checkpoints,
+        make_pool=settings.make_pool,
+        allow_missing=settings.allow_missing,
+        tries=settings.tries,
+        report=report,
     )
+    run = replace(run, missing={**(missing or {}), **run.missing})
     used = {name: template_digest(one) for name, one in (templates or {}).items()}
     tell = getattr(processor, "cuts", None)
     cuts = {} if tell is None else {period: tell(period) for period in files}
@@ -183,10 +211,12 @@ def calibrate(
     templates: Templates = {}
     first: list[Selected] = []
     if cells:
-        progress("adding up showers", 0, 1)
         some = {name: paths[name] for name in cells}
         for name in ("dimuon", "calibration"):
-            found = select(config, some, sources[name], blinded=True, settings=settings)
+            report = report_events(progress, f"adding up showers, {_SAMPLE[name]}")
+            found = select(
+                config, some, sources[name], blinded=True, settings=settings, report=report
+            )
             if name == "dimuon":
                 check_triggered(found.run)
             first.append(found)
@@ -196,13 +226,18 @@ def calibrate(
             )
             for period in cells
         }
-        progress("adding up showers", 1, 1)
-    progress("measuring efficiencies", 0, 1)
     second = {
-        name: select(config, paths, source, blinded=True, templates=templates, settings=settings)
+        name: select(
+            config,
+            paths,
+            source,
+            blinded=True,
+            templates=templates,
+            settings=settings,
+            report=report_events(progress, f"measuring, {_SAMPLE[name]}"),
+        )
         for name, source in sources.items()
     }
-    progress("measuring efficiencies", 1, 1)
     beam = second["calibration"]
     calibrations = {name: summarise(name, tally) for name, tally in beam.run.tallies.items()}
     return Calibrated(templates, beam, second["dimuon"], calibrations, tuple(first))
