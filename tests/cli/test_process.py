@@ -67,18 +67,21 @@ def test_two_workers_and_an_open_box(run, event_paths):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected", "said"),
     [
-        (("--processor", "none"), "no such processor"),
-        (("--calibration", "nowhere"), "templates.npz: no such file"),
-        (("--events", "VI=a.root"), "unknown period 'VI'"),
-        (("--events", "I=none.root"), "none.root: no such file"),
+        (("--processor", "none"), 1, "no such processor"),
+        (("--calibration", "nowhere"), 1, "templates.npz: no such file"),
+        (("--events", "VI=a.root"), 1, "unknown period 'VI'"),
+        (("--events", "I=none.root"), 3, "none.root: no such file"),
+        (("--site", "mars"), 1, "there is no site 'mars' under sites. Allowed: "),
+        (("--dry-run",), 2, "--dry-run shows the job script of a --site"),
+        (("--site", "here", "--workers", 3), 2, "the site says how many it has"),
     ],
 )
-def test_mistakes_of_process_are_one_line(run, event_paths, arguments, said):
+def test_mistakes_of_process_are_one_line(run, event_paths, arguments, expected, said):
     given = () if "--events" in arguments else ("--events", f"I={event_paths['I'][0]}")
     code, _, err = run("process", *given, *arguments)
-    assert code == 1
+    assert code == expected
     assert said in err
     assert not Path("results").exists()
 

@@ -42,7 +42,7 @@ from na64ana.cli.options import (
 def limits(  # noqa: PLR0913 - an argument per option
     *,
     published: bool,
-    event_files: tuple[tuple[str, Path], ...],
+    event_files: tuple[tuple[str, str], ...],
     output: Path,
     unblind: bool,
     processor: Path | None,

@@ -42,19 +42,19 @@ class EnergyType(click.ParamType[float]):
             self.fail(str(error), param, ctx)
 
 
-class PeriodFile(click.ParamType[tuple[str, Path]]):
+class PeriodFile(click.ParamType[tuple[str, str]]):
     """A pair PERIOD=FILE."""
 
     name = "PERIOD=FILE"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, Path]:
-        """Return period and path."""
+    ) -> tuple[str, str]:
+        """Return period, and path or address."""
         period, separator, path = str(value).partition("=")
         if not (period and separator and path):
             self.fail(f"{value!r} is no PERIOD=FILE, for example V=run2022.root", param, ctx)
-        return period, Path(path)
+        return period, path
 
 
 config_option = click.option(
@@ -68,8 +68,9 @@ events_option = click.option(
     "event_files",
     type=PeriodFile(),
     multiple=True,
-    help="An event file of a period, for example V=run2022.root; repeat for more. Without any, "
-    "the files of the configuration are used, and if there are none, simulated ones.",
+    help="An event file of a period, for example V=run2022.root; repeat for more. Also a pattern, "
+    "a folder, a text list, or an address root://. Without any, the files of the configuration "
+    "are used, and if there are none, simulated ones.",
 )
 seed_option = click.option(
     "--seed",

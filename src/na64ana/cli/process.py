@@ -42,7 +42,7 @@ from na64ana.cli.running import Running, open_settings, running_options
 @overwrite_option
 def process(  # noqa: PLR0913 - an argument per option
     *,
-    event_files: tuple[tuple[str, Path], ...],
+    event_files: tuple[tuple[str, str], ...],
     processor: str,
     calibration_folder: Path | None,
     unblind: bool,

@@ -28,7 +28,7 @@ from na64ana.cli.options import (
 @overwrite_option
 def skim(
     *,
-    event_files: tuple[tuple[str, Path], ...],
+    event_files: tuple[tuple[str, str], ...],
     output: Path,
     workers: int,
     seed: int,

@@ -22,6 +22,7 @@ from na64ana.io.format import (
     TREE,
     FileMetadata,
 )
+from na64ana.io.location import Location, is_remote, stamp_of
 from na64ana.io.maps import BranchMap, convert
 
 #: Relative difference of the EOT of a file and the sum over its spills that is rounding.
@@ -34,7 +35,7 @@ _MEASURED = tuple(branch.name for branch in BRANCHES)
 class ForeignFile:
     """A file with a tree of the collaboration: where it is, its map, its electrons on target."""
 
-    path: Path
+    path: Location
     branch_map: BranchMap
     eot: float
 
@@ -49,7 +50,7 @@ class EventFile:
     [bytes] and time of change [ns] when it was opened.
     """
 
-    path: Path
+    path: Location
     metadata: FileMetadata
     uuid: bytes
     tree: str = TREE
@@ -64,14 +65,14 @@ class EventFile:
 
 
 def open_event_file(
-    path: Path, *, period: str | None = None, branches: Collection[str] = _MEASURED
+    path: Location, *, period: str | None = None, branches: Collection[str] = _MEASURED
 ) -> EventFile:
     """Check that a file can be analysed, and return what it says of itself.
 
     Parameters
     ----------
-    path : Path
-        A ROOT file.
+    path : Path or str
+        A ROOT file: a path, or an address.
     period : str or None
         The period that the file should belong to; None takes any.
     branches : collection of str
@@ -116,7 +117,7 @@ def open_event_file(
             f"list it under {metadata.period}"
         )
         raise DataError(msg)
-    return EventFile(path, metadata, identity, spills=spills, stamp=_stamp(path))
+    return EventFile(path, metadata, identity, spills=spills, stamp=stamp_of(path))
 
 
 def open_foreign_file(foreign: ForeignFile, *, period: str, branches: Collection[str]) -> EventFile:
@@ -159,12 +160,7 @@ def open_foreign_file(foreign: ForeignFile, *, period: str, branches: Collection
             raise DataError(msg)
         metadata = FileMetadata(period=period, eot=foreign.eot, entries=file[name].num_entries)
         identity = file.file.fUUID
-    return EventFile(path, metadata, identity, name, branch_map, stamp=_stamp(path))
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
+    return EventFile(path, metadata, identity, name, branch_map, stamp=stamp_of(path))
 
 
 def read_branches(
@@ -189,7 +185,7 @@ def reading_options(path: str) -> dict[str, Any]:
     memory of chunks that are done.
     """
     options: dict[str, Any] = {"array_cache": None}
-    return options if "://" in path else {**options, "handler": uproot.MemmapSource}
+    return options if is_remote(path) else {**options, "handler": uproot.MemmapSource}
 
 
 def find_tree(file: uproot.ReadOnlyDirectory, branch_map: BranchMap) -> str | None:
@@ -225,8 +221,25 @@ def foreign_problems(
 
 
 @contextlib.contextmanager
-def opened_root(path: Path) -> Iterator[uproot.ReadOnlyDirectory]:
+def opened_root(path: Location) -> Iterator[uproot.ReadOnlyDirectory]:
     """Open a ROOT file and check that all of it is there; whatever is wrong is a DataError."""
+    size = stamp_of(path)[0] if isinstance(path, str) else _check_bytes(path)
+    try:
+        with uproot.open(path, **reading_options(str(path))) as file:
+            if size < file.file.fEND:
+                msg = f"{size} of {file.file.fEND} bytes"
+                raise EOFError(msg)
+            yield file
+    except DataError:
+        raise
+    except Exception as error:  # uproot raises whatever the bytes lead it to
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        msg = f"{path}: truncated, damaged or no ROOT file ({reason}); make or copy it again"
+        raise UnreadableError(msg) from error
+
+
+def _check_bytes(path: Path) -> int:
+    """Check that a file may be a ROOT file, and return its size [bytes]."""
     if not path.exists():
         msg = f"{path}: no such file; check the path"
         raise UnreadableError(msg)
@@ -244,22 +257,10 @@ def opened_root(path: Path) -> Iterator[uproot.ReadOnlyDirectory]:
     if magic != b"root":
         msg = f"{path}: is no ROOT file; give an event file"
         raise DataError(msg)
-    try:
-        with uproot.open(path, handler=uproot.MemmapSource) as file:
-            size = path.stat().st_size
-            if size < file.file.fEND:
-                msg = f"{size} of {file.file.fEND} bytes"
-                raise EOFError(msg)
-            yield file
-    except DataError:
-        raise
-    except Exception as error:  # uproot raises whatever the bytes lead it to
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        msg = f"{path}: truncated, damaged or no ROOT file ({reason}); make or copy it again"
-        raise UnreadableError(msg) from error
+    return path.stat().st_size
 
 
-def _read_metadata(path: Path, text: str) -> FileMetadata:
+def _read_metadata(path: Location, text: str) -> FileMetadata:
     try:
         metadata = FileMetadata.from_json(text)
     except ValueError as error:
@@ -275,7 +276,7 @@ def _read_metadata(path: Path, text: str) -> FileMetadata:
 
 
 def _read_spills(
-    path: Path, file: uproot.ReadOnlyDirectory, metadata: FileMetadata
+    path: Location, file: uproot.ReadOnlyDirectory, metadata: FileMetadata
 ) -> dict[str, npt.NDArray[Any]]:
     spills: dict[str, npt.NDArray[Any]] = file[SPILLS].arrays(
         [branch.name for branch in SPILL_BRANCHES], library="np"
@@ -290,7 +291,7 @@ def _read_spills(
     return spills
 
 
-def _check_branches(path: Path, tree: uproot.TTree, branches: Collection[str]) -> None:
+def _check_branches(path: Location, tree: uproot.TTree, branches: Collection[str]) -> None:
     present = set(tree.keys())
     for name in sorted(branches):
         if name not in BRANCH_BY_NAME:

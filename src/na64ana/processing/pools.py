@@ -10,6 +10,7 @@ import os
 import pickle
 import resource
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -172,9 +173,11 @@ class Processes(_Summing):
         super().__init__()
         self._work, self._memory = cloudpickle.dumps(work), memory
         self._timeout = float("inf") if timeout is None else timeout
-        # A copy of this process starts at once, but is safe only while there are no other threads;
-        # else workers are copies of a server that has imported what they need.
-        self._context: Any = get_context("fork" if threading.active_count() == 1 else "forkserver")
+        # A copy of this process starts at once, but is safe only while there are no other threads
+        # (XRootD's client has some that Python does not know of); else workers are copies of a
+        # server that has imported what they need.
+        alone = threading.active_count() == 1 and "XRootD" not in sys.modules
+        self._context: Any = get_context("fork" if alone else "forkserver")
         if self._context.get_start_method() == "forkserver":
             self._context.set_forkserver_preload(["na64ana.processing.work"])
         self._size, self._workers = workers, list[_Worker]()

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from na64ana.config import Config
 from na64ana.errors import DataError, IncompleteDataError, UnreadableError
 from na64ana.io.chunk import IDENTITY
+from na64ana.io.location import Location
 from na64ana.io.reading import EventFile, ForeignFile, open_event_file, open_foreign_file
 from na64ana.processing.accounting import Exposure, account, check_declared
 from na64ana.processing.campaign import TRIES, Report, no_report, run_tasks
@@ -58,7 +58,7 @@ class ProcessedRun:
 
 
 def open_files(
-    paths: Mapping[str, Iterable[Path | ForeignFile]],
+    paths: Mapping[str, Iterable[Location | ForeignFile]],
     config: Config,
     processor: TallyProcessor,
     *,
@@ -68,7 +68,7 @@ def open_files(
 
     Parameters
     ----------
-    paths : mapping of str to iterable of Path or ForeignFile
+    paths : mapping of str to iterable of Path, str or ForeignFile
         By period.
     config : Config
     processor : TallyProcessor
@@ -85,7 +85,7 @@ def open_files(
         If the files of a period do not add up to its declared electrons on target.
     """
     files: dict[str, tuple[EventFile, ...]] = {}
-    seen: dict[bytes, Path] = {}
+    seen: dict[bytes, Location] = {}
     for period, listed in paths.items():
         columns = (*IDENTITY, *processor.columns(period))
         opened, gone = [], False
@@ -110,7 +110,7 @@ def open_files(
     return files
 
 
-def _open(item: Path | ForeignFile, period: str, columns: tuple[str, ...]) -> EventFile:
+def _open(item: Location | ForeignFile, period: str, columns: tuple[str, ...]) -> EventFile:
     if isinstance(item, ForeignFile):
         return open_foreign_file(item, period=period, branches=columns)
     return open_event_file(item, period=period, branches=columns)

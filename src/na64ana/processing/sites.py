@@ -237,9 +237,9 @@ def _batch(site: BatchSite) -> tuple[Any, dict[str, Any]]:
         }
     extra = dict(line.partition("=")[::2] for line in directives)
     extra = {key.strip(): value.strip() for key, value in extra.items()}
-    extra.setdefault("+MaxRuntime", str(int(site.walltime)))
     if isinstance(site, HTCondorSite):
-        if site.flavour is not None:
-            extra["+JobFlavour"] = f'"{site.flavour}"'
+        # CERN's flavours are maximal times, too
+        flavour = {"+JobFlavour": f'"{site.flavour}"'}
+        extra |= flavour if site.flavour else {"+MaxRuntime": str(int(site.walltime))}
         options["disk"] = f"{site.disk / 1e9:g} GB"
     return HTCondorCluster, options | {"job_extra_directives": extra}

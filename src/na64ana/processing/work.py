@@ -14,6 +14,7 @@ from coffea.nanoevents import BaseSchema, NanoEventsFactory
 from na64ana.config import Config
 from na64ana.errors import NA64AnaError, ProcessorError, UnreadableError
 from na64ana.io.chunk import Chunk
+from na64ana.io.location import is_remote
 from na64ana.io.reading import EventFile, reading_options
 from na64ana.io.schema import Events, NA64Schema
 from na64ana.processing.checkpoints import Checkpoints
@@ -141,7 +142,7 @@ class Work:
         except (NA64AnaError, MemoryError):
             raise
         except Exception as error:  # uproot raises whatever the bytes lead it to
-            if not Path(task.path).exists() and "://" not in task.path:
+            if not is_remote(task.path) and not Path(task.path).exists():
                 msg = f"{task.path}: no such file any more; bring it back and run again"
                 raise UnreadableError(msg) from error
             cause = " ".join(repr(error).split())[:300]

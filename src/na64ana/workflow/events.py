@@ -9,13 +9,14 @@ import platformdirs
 from na64ana.config import Config
 from na64ana.config.models import FileEntry
 from na64ana.errors import ConfigError, DataError
+from na64ana.io.location import Location, expand
 from na64ana.io.maps import find_map
 from na64ana.io.reading import ForeignFile, open_event_file
 from na64ana.simulation.events import write_simulated_file
 from na64ana.simulation.plan import Plan
 from na64ana.workflow.progress import Progress
 
-Paths = dict[str, tuple[Path | ForeignFile, ...]]
+Paths = dict[str, tuple[Location | ForeignFile, ...]]
 
 
 def cache_folder() -> Path:
@@ -24,7 +25,7 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else platformdirs.user_cache_path("na64ana")
 
 
-def listed_files(config: Config, extra: Mapping[str, tuple[Path, ...]]) -> Paths:
+def listed_files(config: Config, extra: Mapping[str, tuple[Location, ...]]) -> Paths:
     """Return the files of each period that has any, those in `extra` instead of datasets.yaml's.
 
     Raises
@@ -35,9 +36,7 @@ def listed_files(config: Config, extra: Mapping[str, tuple[Path, ...]]) -> Paths
         If a pattern of datasets.yaml matches no file.
     """
     for name in extra:
-        if name not in config.periods:
-            msg = f"unknown period {name!r}; datasets.yaml has {', '.join(config.periods)}"
-            raise ConfigError(msg)
+        _check_period(config, name)
     if extra:
         return {name: tuple(extra[name]) for name in config.periods if name in extra}
     found: Paths = {}
@@ -47,9 +46,15 @@ def listed_files(config: Config, extra: Mapping[str, tuple[Path, ...]]) -> Paths
     return found
 
 
+def _check_period(config: Config, name: str) -> None:
+    if name not in config.periods:
+        msg = f"unknown period {name!r}; datasets.yaml has {', '.join(config.periods)}"
+        raise ConfigError(msg)
+
+
 def files_or_simulated(
     config: Config,
-    given: Iterable[tuple[str, Path]],
+    given: Iterable[tuple[str, str]],
     *,
     seed: int,
     progress: Progress,
@@ -61,9 +66,10 @@ def files_or_simulated(
     ConfigError, DataError
         As `listed_files`.
     """
-    extra: dict[str, tuple[Path, ...]] = {}
-    for period, path in given:
-        extra[period] = (*extra.get(period, ()), path)
+    extra: dict[str, tuple[Location, ...]] = {}
+    for period, text in given:
+        _check_period(config, period)
+        extra[period] = (*extra.get(period, ()), *expand(text))
     paths = listed_files(config, extra)
     return paths or simulated_files(config, seed=seed, progress=progress)
 
@@ -91,15 +97,11 @@ def _is_intact(path: Path, period: str, identity: str) -> bool:
         return False
 
 
-def _listed(entry: FileEntry) -> list[Path] | list[ForeignFile]:
-    path = Path(entry.path)
-    matches = sorted(path.parent.glob(path.name))
-    if not matches:
-        msg = f"{path}: no such file; check the path in datasets.yaml"
-        raise DataError(msg)
+def _listed(entry: FileEntry) -> tuple[Location | ForeignFile, ...]:
+    matches = expand(entry.path)
     if entry.map is None or entry.eot is None:
         return matches
     if len(matches) > 1:
-        msg = f"{path}: {len(matches)} files share one eot; list each file with its own"
+        msg = f"{entry.path}: {len(matches)} files share one eot; list each file with its own"
         raise ConfigError(msg)
-    return [ForeignFile(matches[0], find_map(entry.map), entry.eot)]
+    return (ForeignFile(matches[0], find_map(entry.map), entry.eot),)

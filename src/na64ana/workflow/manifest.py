@@ -2,8 +2,10 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from na64ana.io.location import is_remote
 from na64ana.provenance import lineage, package_versions, sha256_file
 from na64ana.signal.response import CHANNELS
 from na64ana.stats import marginalised
@@ -103,7 +105,7 @@ def _describe_files(events: EventAnalysis) -> dict[str, dict[str, Any]]:
             "files": [
                 {
                     "path": str(file.path),
-                    "sha256": sha256_file(file.path),
+                    "sha256": None if is_remote(file.path) else sha256_file(Path(file.path)),
                     "uuid": file.uuid_text,
                     "entries": file.metadata.entries,
                     "eot": file.metadata.eot,

@@ -12,6 +12,7 @@ from na64ana.config import Config
 from na64ana.errors import ConfigError
 from na64ana.io.atomic import atomic_files
 from na64ana.io.format import BRANCHES, TRUTH_BRANCHES
+from na64ana.io.location import Location, name_of
 from na64ana.io.reading import EventFile, ForeignFile, read_branches
 from na64ana.io.writing import BASKET_SIZE, write_events
 from na64ana.processing.processors import processor_path
@@ -25,7 +26,7 @@ class Skimmed:
     """A file of a skim, the file that it was made of, and how many events both have."""
 
     path: Path
-    source: Path
+    source: Location
     kept: int
     events: int
 
@@ -72,7 +73,7 @@ def skim(
         As `select`.
     """
     sources = [_event_file(path) for listed in paths.values() for path in listed]
-    names = [path.name for path in sources]
+    names = [name_of(path) for path in sources]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         msg = f"two event files are called {twice[0]}; skim them into folders of their own"
@@ -88,7 +89,7 @@ def skim(
             for file in files:
                 progress("copying events", len(found), len(names))
                 entries = np.sort(listed["entry"][listed["uuid"] == file.uuid_text])
-                target = staging / file.path.name
+                target = staging / name_of(file.path)
                 _copy(file, entries, target)
                 made = folder / target.name
                 found.append(Skimmed(made, file.path, len(entries), file.metadata.entries))
@@ -96,7 +97,7 @@ def skim(
     return found
 
 
-def _event_file(path: Path | ForeignFile) -> Path:
+def _event_file(path: Location | ForeignFile) -> Location:
     if isinstance(path, ForeignFile):
         msg = f"{path.path}: is a tree of the collaboration; skims are made of event files"
         raise ConfigError(msg)

@@ -1,0 +1,144 @@
+"""Sites: SLURM and HTCondor through dask-jobqueue, XRootD, a standing scheduler over TLS."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from na64ana.config.load import load_config
+from na64ana.config.sites import HTCondorSite, ProcessesSite, SchedulerSite, SlurmSite, Tls
+from na64ana.errors import ConfigError, UnreadableError
+from na64ana.io.location import expand
+from na64ana.processing.run import open_files, process
+from na64ana.processing.sites import job_script, open_site
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def clean(config, event_paths, closed):
+    return process(open_files({"I": event_paths["I"]}, config, closed), config, closed)
+
+
+@pytest.mark.usefixtures("slurm")
+def test_jobs_of_slurm_find_the_same(config, event_paths, closed, clean, tmp_path):
+    site = SlurmSite(
+        kind="slurm", jobs=2, memory="2 GB", walltime="10 min", queue="main", interface="lo",
+        wait="2 min", logs=str(tmp_path), scratch=str(tmp_path), timeout="2 min",
+    )  # fmt: skip
+    files = open_files({"I": event_paths["I"]}, config, closed)
+    with open_site(site) as make_pool:
+        run = process(files, config, closed, chunk_size=5000, make_pool=make_pool)
+        listed = subprocess.run(["squeue", "-h"], capture_output=True, text=True, check=True)
+        assert "dask-wor" in listed.stdout
+    assert run.tallies["I"].same_content(clean.tallies["I"])
+    assert all(record.worker for record in run.records)
+
+
+def test_files_of_an_xrootd_server(config, event_paths, closed, clean, tmp_path, xrootd):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    shutil.copy(event_paths["I"][0], folder / "I.root")
+    with xrootd(folder) as address:
+        (found,) = expand(f"{address}/*.root")
+        assert expand(address) == (found,)
+        assert str(found).startswith("root://")
+        files = open_files({"I": (found,)}, config, closed)
+        for workers in (1, 2):
+            run = process(files, config, closed, chunk_size=10_000, workers=workers)
+            assert run.tallies["I"].same_content(clean.tallies["I"])
+            assert all(record.bytes > 0 for record in run.records)
+        with pytest.raises(UnreadableError, match=r"none\.root: no such file, or nobody answers"):
+            open_files({"I": (f"{address}/none.root",)}, config, closed)
+
+
+def test_the_submit_file_of_htcondor():
+    """By the submit syntax of HTCondor's manual; there is no HTCondor server here."""
+    site = load_config().site("lxplus")
+    assert isinstance(site, HTCondorSite)
+    lines = job_script(site).splitlines()
+    assert lines[0].startswith("#!")
+    commands = dict(line.split(" = ", 1) for line in lines if " = " in line)
+    assert commands["+JobFlavour"] == '"longlunch"'
+    assert "+MaxRuntime" not in commands
+    assert commands["MY.DaskWorkerMemory"] == "3000000000"
+    assert commands["MY.DaskWorkerDisk"] == "5000000000"
+    assert commands["Executable"] == "/bin/sh"
+    arguments = commands["Arguments"]
+    # one argument of the new syntax: double quotes around all, single ones around the shell's line
+    assert arguments.startswith("\"-c '")
+    assert arguments.endswith("'\"")
+    assert arguments.count('"') == 2
+    assert ". $HOME/na64/bin/activate; " in arguments
+    assert "dask_worker tcp://SCHEDULER:PORT" in arguments
+    assert lines[-1] == "Queue" or lines[-2] == "Queue"
+    timed = HTCondorSite(kind="htcondor", jobs=1, memory="1 GB", walltime="90 min")
+    assert "+MaxRuntime = 5400" in job_script(timed)
+
+
+def test_the_job_script_of_slurm():
+    text = job_script(load_config().site("slurm"))
+    for line in ("#SBATCH -p main", "#SBATCH --mem=3G", "#SBATCH -t 02:00:00"):
+        assert line in text.splitlines()
+    assert "export MALLOC_TRIM_THRESHOLD_=1073741824" in text
+
+
+def test_a_site_without_jobs_has_no_script():
+    with pytest.raises(ConfigError, match="has no jobs"):
+        job_script(ProcessesSite(kind="processes", workers=1))
+
+
+def certificates(folder: Path) -> Tls:
+    """Make an authority of its own that signs itself, by openssl."""
+    key, certificate = folder / "key.pem", folder / "cert.pem"
+    subprocess.run(
+        [
+            "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+            "/CN=localhost", "-keyout", str(key), "-out", str(certificate),
+        ],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return Tls(ca_file=str(certificate), certificate=str(certificate), key=str(key))
+
+
+def test_a_standing_scheduler_over_tls(config, event_paths, closed, clean, tmp_path):
+    tls = certificates(tmp_path)
+    options = ["--tls-ca-file", tls.ca_file, "--tls-cert", tls.certificate, "--tls-key", tls.key]
+    dask, file = str(Path(sys.executable).parent / "dask"), tmp_path / "scheduler.json"
+    quiet = {"stderr": subprocess.DEVNULL}
+    scheduler = subprocess.Popen(
+        [
+            dask, "scheduler", "--protocol", "tls", "--host", "127.0.0.1", "--port", "18786",
+            "--no-dashboard", "--scheduler-file", str(file), *options,
+        ],
+        **quiet,
+    )  # fmt: skip
+    worker = subprocess.Popen(
+        [
+            dask, "worker", "tls://127.0.0.1:18786", "--nthreads", "1", "--no-dashboard",
+            "--local-directory", str(tmp_path), *options,
+        ],
+        **quiet,
+    )  # fmt: skip
+    site = SchedulerSite(kind="scheduler", address="tls://127.0.0.1:18786", tls=tls)
+    try:
+        for _ in range(30):
+            try:
+                with open_site(site) as make_pool:
+                    files = open_files({"I": event_paths["I"]}, config, closed)
+                    run = process(files, config, closed, chunk_size=9000, make_pool=make_pool)
+                break
+            except ConfigError as error:
+                assert "answer" in str(error) or "no workers" in str(error)
+        assert run.tallies["I"].same_content(clean.tallies["I"])
+    finally:
+        for one in (worker, scheduler):
+            one.kill()
+            one.wait()
+
+
+def test_a_tls_address_needs_its_files():
+    with pytest.raises(ValueError, match="needs the files of tls"):
+        SchedulerSite(kind="scheduler", address="tls://host:1")
