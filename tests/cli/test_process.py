@@ -30,6 +30,7 @@ def test_process_in_an_empty_folder(run, event_paths):
         "dimuon.zip",
         "invisible.zip",
         "history.jsonl",
+        "run.json",
     }
     assert "Efficiencies of beam electrons" in out
     assert "Cut flow of I, signal box closed" in out
@@ -47,7 +48,11 @@ def test_process_in_an_empty_folder(run, event_paths):
         "--processor", mine, "--output", "mine",
     )  # fmt: skip
     assert code == 0, err
-    assert {path.name for path in Path("mine").iterdir()} == {"mine.zip", "history.jsonl"}
+    assert {path.name for path in Path("mine").iterdir()} == {
+        "mine.zip",
+        "history.jsonl",
+        "run.json",
+    }
     assert (
         read_result(Path("mine/mine.zip"))
         .tallies["I"]

@@ -172,3 +172,20 @@ def test_the_published_curve_says_where_it_comes_from():
     assert curve.doi == "10.1103/PhysRevLett.131.161801"
     assert curve.axes == ("m_ap_GeV", "epsilon")
     assert len(curve.points) == 5
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("queue: main", "queu: main", r"sites\.slurm\.queu: unknown key; did you mean 'queue'\?"),
+        ("disk: 5 GB", "disk: 5", r"sites\.lxplus\.disk: 5 has no unit"),
+        ("kind: slurm", "kind: lsf", r"sites\.slurm: .*'htcondor'"),
+        ("adaptive: true ", "e_ecal_edges: [1 GeV] ", r"sites\.slurm\.e_ecal_edges: unknown key"),
+        ("  n_toys: 20000", "  e_ecal_edges: [60 GeV]\n  n_toys: 20000", "e_ecal_edges: must rise"),
+    ],
+)
+def test_mistakes_in_sites_and_bins_name_their_line(tmp_path, old, new, said):
+    path = tmp_path / "mine.yaml"
+    path.write_text(shipped_path("datasets.yaml").read_text().replace(old, new, 1))
+    with pytest.raises(ConfigError, match=rf"mine\.yaml:\d+: .*{said}"):
+        load_config(path)

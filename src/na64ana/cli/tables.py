@@ -20,6 +20,7 @@ from na64ana.tally.calibration import Calibration
 from na64ana.tally.cut_flow import CutFlow, count, percent
 from na64ana.tally.efficiency import Efficiency
 from na64ana.tally.tally import Tally
+from na64ana.workflow.datasets import CheckedDatasets
 from na64ana.workflow.limits import LimitsResult
 from na64ana.workflow.outputs import compare_with_published
 from na64ana.workflow.skim import Skimmed
@@ -53,6 +54,32 @@ def print_missing(run: ProcessedRun, console: Console) -> None:
         for period, one in run.exposures.items():
             share = percent(one.eot / one.declared)
             console.print(f"  period {period}: {_plain(one.eot)} EOT read, {share} of the declared")
+
+
+def print_datasets(found: CheckedDatasets, console: Console) -> None:
+    """Print what the files of each period hold, and what became of them."""
+    table = _table("Event files")
+    table.add_column("period")
+    for name in ("files", "new", "changed", "events", "size", "EOT", "of declared"):
+        table.add_column(name, justify="right")
+    for period, declared in found.declared.items():
+        files = [one for one in found.files if one.period == period]
+        readable = [one for one in files if one.state in ("new", "unchanged", "changed")]
+        states = [one.state for one in files]
+        table.add_row(
+            period,
+            str(len(readable)),
+            *(str(states.count(state)) for state in ("new", "changed")),
+            count(sum(one.entries for one in readable)),
+            f"{sum(one.size for one in readable) / 1e9:.3g} GB",
+            _plain(found.eot(period)),
+            percent(found.eot(period) / declared),
+        )
+    console.print(table)
+    for one in found.of("changed"):
+        console.print(f"  changed since it was catalogued: {one.location}", markup=False)
+    for line in found.problems:
+        console.print(f"  {line}", markup=False)
 
 
 def print_skims(run: ProcessedRun, console: Console) -> None:

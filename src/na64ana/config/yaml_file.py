@@ -64,7 +64,7 @@ def load_model(
     except ValidationError as error:
         # A misspelt key is also a missing one; the misspelling is what the user wants to know.
         items = sorted(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
-        problems = [(_path(item["loc"]), _explain(dict(item), model)) for item in items]
+        problems = [(_path(item["loc"], content), _explain(dict(item), model)) for item in items]
     else:
         problems = list(conflicts(loaded))
     if problems:
@@ -100,9 +100,19 @@ def _line(lines: dict[Location, int], location: Location) -> int:
     return lines.get(location, 1)
 
 
-def _path(location: tuple[int | str, ...]) -> Location:
-    """Drop pydantic's marker of a mapping's key from a location."""
-    return tuple(part for part in location if part != "[key]")
+def _path(location: tuple[int | str, ...], content: Any) -> Location:
+    """Drop pydantic's markers from a location: of a mapping's key, of the kind of a block."""
+    kept: list[int | str] = []
+    for part in location:
+        if part == "[key]" or (isinstance(content, dict) and content.get("kind") == part):
+            continue
+        kept.append(part)
+        inside = content if isinstance(content, dict | list) else {}
+        try:
+            content = inside[part]  # type: ignore[index]
+        except (KeyError, IndexError, TypeError):
+            content = None
+    return tuple(kept)
 
 
 def _explain(item: dict[str, Any], model: type[BaseModel]) -> str:
@@ -120,18 +130,26 @@ def _explain(item: dict[str, Any], model: type[BaseModel]) -> str:
     return f"{message}, not {item['input']!r}"
 
 
+def _kinds(model: Any) -> tuple[Any, ...]:
+    """Return what the `kind` of a block may be; nothing if it has none."""
+    fields = getattr(model, "model_fields", {})
+    return get_args(fields["kind"].annotation) if "kind" in fields else ()
+
+
 def _allowed_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     """Return the keys that the block at a location of a model knows."""
     kind: Any = model
     for part in location:
         if get_origin(kind) in (dict, tuple):
             kind = get_args(kind)[1 if get_origin(kind) is dict else 0]
+        elif isinstance(kind, types.UnionType):  # blocks of several kinds
+            kind = next(one for one in get_args(kind) if part in _kinds(one))
         elif isinstance(kind, type) and issubclass(kind, BaseModel):
             kind = kind.model_fields[str(part)].annotation
         if get_origin(kind) is Annotated:
             kind = get_args(kind)[0]
-        if isinstance(kind, types.UnionType):  # a block that may be missing
-            kind = get_args(kind)[0]
+        if isinstance(kind, types.UnionType) and not any(map(_kinds, get_args(kind))):
+            kind = get_args(kind)[0]  # a block that may be missing
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return sorted(field.alias or name for name, field in kind.model_fields.items())
     return []

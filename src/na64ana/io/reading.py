@@ -2,10 +2,10 @@
 
 import contextlib
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ from na64ana.io.format import (
 )
 from na64ana.io.location import Location, is_remote, stamp_of
 from na64ana.io.maps import BranchMap, convert
+
+if TYPE_CHECKING:
+    from na64ana.io.catalogue import Catalogue
 
 #: Relative difference of the EOT of a file and the sum over its spills that is rounding.
 SPILLS_TOLERANCE = 1e-6
@@ -65,7 +68,11 @@ class EventFile:
 
 
 def open_event_file(
-    path: Location, *, period: str | None = None, branches: Collection[str] = _MEASURED
+    path: Location,
+    *,
+    period: str | None = None,
+    branches: Collection[str] = _MEASURED,
+    catalogue: "Catalogue | None" = None,
 ) -> EventFile:
     """Check that a file can be analysed, and return what it says of itself.
 
@@ -77,6 +84,8 @@ def open_event_file(
         The period that the file should belong to; None takes any.
     branches : collection of str
         The branches that will be read; by default all that are no truth.
+    catalogue : Catalogue or None
+        Files in it that have not changed are not opened; others are added to it.
 
     Returns
     -------
@@ -89,35 +98,21 @@ def open_event_file(
         has fewer events than were written, or lacks a branch or has one of another type. The
         message names file, branch and remedy.
     """
-    with opened_root(path) as file:
-        names = {key.split(";")[0] for key in file.keys()}  # noqa: SIM118 - not a dict
-        if TREE not in names or METADATA not in names:
-            missing = " and ".join(n for n in (TREE, METADATA) if n not in names)
-            msg = (
-                f"{path}: holds no {missing}, so it was not written by na64ana; give files of the "
-                "na64ana event format, or name a branch map in datasets.yaml"
-            )
-            raise DataError(msg)
-        metadata = _read_metadata(path, str(file[METADATA]))
-        if not isinstance(file[TREE], uproot.TTree):
-            msg = f"{path}: holds an RNTuple, na64ana analyses TTrees; write it as one"
-            raise DataError(msg)
-        _check_branches(path, file[TREE], branches)
-        entries, identity = int(file[TREE].num_entries), file.file.fUUID
-        spills = _read_spills(path, file, metadata) if SPILLS in names else None
-    if entries != metadata.entries:
+    found = None if catalogue is None else catalogue.find(path, stamp_of(path))
+    if found is None:
+        file, structure = _examine(path)
+        if catalogue is not None:
+            catalogue.keep(file, structure)
+    else:
+        file, structure = found
+    _check_branches(path, structure, branches)
+    if period is not None and file.metadata.period != period:
         msg = (
-            f"{path}: tree {TREE!r} has {entries} of {metadata.entries} events, "
-            "so its writer was cut off; make or copy it again"
-        )
-        raise UnreadableError(msg)
-    if period is not None and metadata.period != period:
-        msg = (
-            f"{path}: holds period {metadata.period}, but stands for period {period}; "
-            f"list it under {metadata.period}"
+            f"{path}: holds period {file.metadata.period}, but stands for period {period}; "
+            f"list it under {file.metadata.period}"
         )
         raise DataError(msg)
-    return EventFile(path, metadata, identity, spills=spills, stamp=stamp_of(path))
+    return file
 
 
 def open_foreign_file(foreign: ForeignFile, *, period: str, branches: Collection[str]) -> EventFile:
@@ -291,21 +286,55 @@ def _read_spills(
     return spills
 
 
-def _check_branches(path: Location, tree: uproot.TTree, branches: Collection[str]) -> None:
-    present = set(tree.keys())
-    for name in sorted(branches):
+def _examine(path: Location) -> tuple[EventFile, dict[str, str]]:
+    """Open a file and check that it is complete; return it, and the types of its branches."""
+    with opened_root(path) as file:
+        names = {key.split(";")[0] for key in file.keys()}  # noqa: SIM118 - not a dict
+        if TREE not in names or METADATA not in names:
+            missing = " and ".join(n for n in (TREE, METADATA) if n not in names)
+            msg = (
+                f"{path}: holds no {missing}, so it was not written by na64ana; give files of the "
+                "na64ana event format, or name a branch map in datasets.yaml"
+            )
+            raise DataError(msg)
+        metadata = _read_metadata(path, str(file[METADATA]))
+        if not isinstance(file[TREE], uproot.TTree):
+            msg = f"{path}: holds an RNTuple, na64ana analyses TTrees; write it as one"
+            raise DataError(msg)
+        entries, identity = int(file[TREE].num_entries), file.file.fUUID
+        structure = {name: _type_of(file[TREE][name]) for name in file[TREE].keys()}  # noqa: SIM118
+        spills = _read_spills(path, file, metadata) if SPILLS in names else None
+    if entries != metadata.entries:
+        msg = (
+            f"{path}: tree {TREE!r} has {entries} of {metadata.entries} events, "
+            "so its writer was cut off; make or copy it again"
+        )
+        raise UnreadableError(msg)
+    return EventFile(path, metadata, identity, spills=spills, stamp=stamp_of(path)), structure
+
+
+def _type_of(branch: uproot.TBranch) -> str:
+    """Return the type of a branch, for example ``float32[36]``; else what uproot makes of it."""
+    found = getattr(branch.interpretation, "to_dtype", None)
+    return str(branch.interpretation) if found is None else _type_text(found)
+
+
+def _type_text(dtype: np.dtype[Any]) -> str:
+    return f"{dtype.base.newbyteorder('=')}{list(dtype.shape)}"
+
+
+def _check_branches(path: Location, structure: Mapping[str, str], wanted: Collection[str]) -> None:
+    for name in sorted(wanted):
         if name not in BRANCH_BY_NAME:
             msg = f"{path}: the branch {name!r} is asked for, but is not part of the event format"
             raise DataError(msg)
-        if name not in present:
+        if name not in structure:
             msg = f"{path}: lacks the branch {name!r}; write the file with it"
             raise DataError(msg)
-        wanted = np.dtype((BRANCH_BY_NAME[name].dtype, BRANCH_BY_NAME[name].shape))
-        interpretation = tree[name].interpretation
-        found = getattr(interpretation, "to_dtype", None)
-        if found is None or found.newbyteorder("=") != wanted:
+        branch = BRANCH_BY_NAME[name]
+        if structure[name] != _type_text(np.dtype((branch.dtype, branch.shape))):
             msg = (
-                f"{path}: branch {name!r} holds {found or interpretation}, the format says "
-                f"{BRANCH_BY_NAME[name].dtype}[{BRANCH_BY_NAME[name].length}]; write the file again"
+                f"{path}: branch {name!r} holds {structure[name]}, the format says "
+                f"{branch.dtype}[{branch.length}]; write the file again"
             )
             raise DataError(msg)

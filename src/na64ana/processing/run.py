@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from na64ana.config import Config
 from na64ana.errors import DataError, IncompleteDataError, UnreadableError
+from na64ana.io.catalogue import Catalogue
 from na64ana.io.chunk import IDENTITY
 from na64ana.io.location import Location
 from na64ana.io.reading import EventFile, ForeignFile, open_event_file, open_foreign_file
@@ -63,6 +64,7 @@ def open_files(
     processor: TallyProcessor,
     *,
     missing: dict[str, str] | None = None,
+    catalogue: Catalogue | None = None,
 ) -> dict[str, tuple[EventFile, ...]]:
     """Open the files of each period and check them, before any event is processed.
 
@@ -75,6 +77,8 @@ def open_files(
         Declares the branches that must be there.
     missing : dict of str to str, or None
         Takes the files that cannot be read, and why; None stops at the first.
+    catalogue : Catalogue or None
+        Files in it that have not changed are not opened.
 
     Raises
     ------
@@ -91,7 +95,7 @@ def open_files(
         opened, gone = [], False
         for item in listed:
             try:
-                opened.append(_open(item, period, columns))
+                opened.append(_open(item, period, columns, catalogue))
             except UnreadableError as error:
                 if missing is None:
                     raise
@@ -110,10 +114,15 @@ def open_files(
     return files
 
 
-def _open(item: Location | ForeignFile, period: str, columns: tuple[str, ...]) -> EventFile:
+def _open(
+    item: Location | ForeignFile,
+    period: str,
+    columns: tuple[str, ...],
+    catalogue: Catalogue | None,
+) -> EventFile:
     if isinstance(item, ForeignFile):
         return open_foreign_file(item, period=period, branches=columns)
-    return open_event_file(item, period=period, branches=columns)
+    return open_event_file(item, period=period, branches=columns, catalogue=catalogue)
 
 
 def process(  # noqa: PLR0913 - each is one choice

@@ -29,6 +29,8 @@ _OPTIONS = {
     "distributed.scheduler.allowed-failures": DEATHS - 1,
     "distributed.nanny.pre-spawn-environ": _ENVIRONMENT,
     "distributed.worker.daemon": True,
+    # a sampling profiler runs beside each task
+    "distributed.worker.profile.enabled": False,
 }
 #: Time for a standing scheduler to answer [s].
 ANSWER = 20

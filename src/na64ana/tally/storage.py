@@ -6,6 +6,7 @@ Histograms stand in it as ``PERIOD/NAME.json`` with arrays beside them, the zip 
 
 import io
 import json
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -25,11 +26,14 @@ from na64ana.tally.tally import Table, Tally
 
 #: Version of the layout.
 FORMAT = 1
+#: Most bytes that a result may unpack to.
+SIZE_MAX = 2_000_000_000
 _ABOUT = "about.json"
 #: What zipfile, json, numpy, pyarrow and hist raise over damaged bytes.
 _DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, KeyError, TypeError, ValueError, IndexError, OSError),
     *(EOFError, RuntimeError, AttributeError),  # NotImplementedError is a RuntimeError
+    *(SyntaxError, tokenize.TokenError, MemoryError),  # of headers of arrays
 )
 
 
@@ -89,6 +93,9 @@ def read_tallies(path: Path) -> tuple[dict[str, Tally], dict[str, Any]]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            if sum(part.file_size for part in archive.infolist()) > SIZE_MAX:
+                msg = f"it unpacks to more than {SIZE_MAX // 1_000_000} MB"
+                raise ValueError(msg)
             content = json.loads(archive.read(_ABOUT))
             if content["format"] != FORMAT:
                 msg = f"format {content['format']}, this na64ana reads {FORMAT}"

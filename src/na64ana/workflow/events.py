@@ -66,12 +66,22 @@ def files_or_simulated(
     ConfigError, DataError
         As `listed_files`.
     """
+    return given_files(config, given) or simulated_files(config, seed=seed, progress=progress)
+
+
+def given_files(config: Config, given: Iterable[tuple[str, str]]) -> Paths:
+    """Return the files given as (period, path), else those of datasets.yaml.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As `listed_files`.
+    """
     extra: dict[str, tuple[Location, ...]] = {}
     for period, text in given:
         _check_period(config, period)
         extra[period] = (*extra.get(period, ()), *expand(text))
-    paths = listed_files(config, extra)
-    return paths or simulated_files(config, seed=seed, progress=progress)
+    return listed_files(config, extra)
 
 
 def simulated_files(config: Config, *, seed: int, progress: Progress) -> Paths:

@@ -11,6 +11,7 @@ from na64ana.cuts.selection import Templates
 from na64ana.errors import ConfigError
 from na64ana.io.atomic import atomic_files
 from na64ana.processing.processors import processor_path
+from na64ana.workflow.datasets import catalogue_path, check_datasets, check_vanished
 from na64ana.workflow.events import Paths, cache_folder
 from na64ana.workflow.progress import Progress, report_events, silent
 from na64ana.workflow.results import (
@@ -95,8 +96,12 @@ def run_process(  # noqa: PLR0913 - what a command asks
     _check_name(source, blinded=blinded)
     settings = settings or Settings()
     checkpoints = settings.checkpoints or cache_folder() / "checkpoints"
-    settings = replace(settings, checkpoints=checkpoints)
+    settings = replace(settings, checkpoints=checkpoints, catalogue=catalogue_path())
     with atomic_files(folder, names, overwrite=overwrite) as staging:
+        # opens what is new in parallel; vanished files are noticed here
+        found = check_datasets(config, paths, progress=progress)
+        if not settings.allow_missing:
+            check_vanished(found)
         calibrated = None
         if templates is None:
             calibrated = calibrate(config, paths, settings=settings, progress=progress)

@@ -1,5 +1,6 @@
 """From event files to tallies: calibration first, then what its shower template is needed for."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from na64ana.config.conditions import row_at
 from na64ana.cuts.cut import Cut
 from na64ana.cuts.selection import Templates
 from na64ana.errors import ConfigError, DataError
+from na64ana.io.catalogue import Catalogue
 from na64ana.processing.campaign import TRIES, Report, no_report
 from na64ana.processing.checkpoints import Checkpoints, selection_lineage, template_digest
 from na64ana.processing.pools import MakePool
@@ -97,6 +99,8 @@ class Settings:
         Whether files that cannot be read are left out, with their electrons on target.
     tries : int
         Attempts of a task.
+    catalogue : Path or None
+        Files in it that have not changed are not opened.
     """
 
     workers: int = 1
@@ -106,6 +110,7 @@ class Settings:
     make_pool: MakePool | None = None
     allow_missing: bool = False
     tries: int = TRIES
+    catalogue: Path | None = None
 
 
 def select(
@@ -144,7 +149,9 @@ def select(
     _check_templates(config, paths, templates)
     processor = load_processor(source, config, blinded=blinded, templates=templates)
     missing: dict[str, str] | None = {} if settings.allow_missing else None
-    files = open_files(paths, config, processor, missing=missing)
+    known = settings.catalogue
+    with nullcontext() if known is None else Catalogue(known) as catalogue:
+        files = open_files(paths, config, processor, missing=missing, catalogue=catalogue)
     digest = processor_digest(source)
     identity = selection_lineage(config, tuple(files), digest, blinded=blinded, templates=templates)
     folder = settings.checkpoints
