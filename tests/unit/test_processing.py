@@ -1,6 +1,9 @@
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import cloudpickle
 import numpy as np
 import pytest
 import uproot
@@ -255,3 +258,26 @@ def test_a_branch_that_was_not_declared_is_named(config, event_paths, tmp_path):
     files = open_files({"I": event_paths["I"]}, config, mine)
     with pytest.raises(DataError, match=r"'p_track' is asked for, .* the processor declares"):
         process(files, config, mine)
+
+
+def test_a_processor_travels_with_its_helpers(config, tmp_path, monkeypatch):
+    """Workers elsewhere have neither the processor's file nor a module beside it."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "helper_travels.py").write_text("def edge():\n    return 7\n")
+    (folder / "mine.py").write_text(
+        "from helper_travels import edge\n"
+        "class Processor:\n"
+        "    def __init__(self, config, blinded, templates): pass\n"
+        "    def columns(self, period): return ('e_ecal',)\n"
+        "    def process(self, events): return edge()\n"
+    )
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(folder)
+        content = cloudpickle.dumps(load_processor(folder / "mine.py", config, blinded=True))
+    (tmp_path / "content").write_bytes(content)
+    code = "import pickle; print(pickle.load(open('content', 'rb')).process(None))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "7\n"

@@ -2,7 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from na64ana.errors import IncompleteDataError, NA64AnaError, UnreadableError
@@ -20,13 +20,33 @@ NAMED = 3
 class Status:
     """How far a run is."""
 
-    events: int
     events_total: int
-    bytes: int
-    tasks: int
     tasks_total: int
-    retries: int
-    failed: int
+    events: int = 0
+    tasks: int = 0
+    bytes: int = 0
+    retries: int = 0
+    failed: int = 0
+
+    def succeeded(self, events: int, n_bytes: int) -> "Status":
+        """Return the status after a task that succeeded."""
+        return replace(
+            self,
+            events=self.events + events,
+            tasks=self.tasks + 1,
+            bytes=self.bytes + n_bytes,
+        )
+
+    def not_succeeded(self, times: int, again: int) -> "Status":
+        """Return the status after a task that did not, and that so many others stand for now."""
+        failed = not again
+        return replace(
+            self,
+            tasks=self.tasks + failed,
+            tasks_total=self.tasks_total + max(again - 1, 0),
+            retries=self.retries + times,
+            failed=self.failed + failed,
+        )
 
 
 class Report(Protocol):
@@ -113,25 +133,25 @@ def run_tasks(
     IncompleteDataError
         If the pool is lost.
     """
-    waiting, attempts = deque(tasks), Counter[Task]()
-    campaign, n_bytes = Campaign(), 0
-    n_done, n_tasks = 0, len(waiting)
-    events, total = 0, sum(task.events for task in waiting)
+    waiting, attempts, campaign = deque(tasks), Counter[Task](), Campaign()
+    status = Status(sum(task.events for task in waiting), len(waiting))
+    report(status)
     while waiting or pool.busy:
         try:
             while waiting and pool.free > 0:
                 pool.start(waiting.popleft())
             outcome = pool.next()
         except PoolLost as error:
+            left = status.tasks_total - status.tasks
             msg = (
-                f"{error}; {n_tasks - n_done} of {n_tasks} tasks are missing; run again: it goes "
-                "on where it was"
+                f"{error}; {left} of {status.tasks_total} tasks are missing; run again: it goes on "
+                "where it was"
             )
             raise IncompleteDataError(msg) from error
         task, failure = outcome.task, outcome.error
         if failure is None:
-            n_done, events = n_done + 1, events + task.events
-            n_bytes += sum(one.bytes for one in outcome.done.records) if outcome.done else 0
+            n_bytes = sum(one.bytes for one in outcome.done.records) if outcome.done else 0
+            status = status.succeeded(task.events, n_bytes)
         else:
             times = failure.times if isinstance(failure, WorkerDied) else 1
             attempts[task] += times
@@ -139,20 +159,9 @@ def run_tasks(
             again = _again(task, failure, attempts[task], tries)
             if not again:
                 campaign.failed[task] = _reason(task, failure, attempts[task])
-                n_done += 1
-            n_tasks += max(len(again) - 1, 0)
             waiting.extend(again)
-        report(
-            Status(
-                events=events,
-                events_total=total,
-                bytes=n_bytes,
-                tasks=n_done,
-                tasks_total=n_tasks,
-                retries=campaign.retries.total(),
-                failed=len(campaign.failed),
-            )
-        )
+            status = status.not_succeeded(times, len(again))
+        report(status)
     campaign.done = _total(pool)
     return campaign
 

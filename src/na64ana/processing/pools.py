@@ -6,7 +6,6 @@ of what succeeded stays with the pool until the end, so that a cluster can add o
 
 import contextlib
 import ctypes
-import os
 import pickle
 import resource
 import signal
@@ -227,7 +226,7 @@ class Processes(_Summing):
     def _hire(self) -> _Worker:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
-            target=_serve, args=(theirs, self._work, self._memory, os.getpid()), daemon=True
+            target=_serve, args=(theirs, self._work, self._memory), daemon=True
         )
         process.start()
         theirs.close()
@@ -252,11 +251,11 @@ class Processes(_Summing):
             self._dismiss(worker)
 
 
-def _serve(pipe: connection.Connection, content: bytes, memory: int | None, parent: int) -> None:
+def _serve(pipe: connection.Connection, content: bytes, memory: int | None) -> None:
     """Do tasks until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _die_with_parent(parent)
+    _die_with_parent()
     if memory is not None:
         resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     work: Work = cloudpickle.loads(content)
@@ -281,12 +280,10 @@ def portable(error: BaseException) -> BaseException:
     return error.with_traceback(None)
 
 
-def _die_with_parent(parent: int) -> None:
+def _die_with_parent() -> None:
     """Ask Linux to end this process with its parent, however that ends."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    if os.getppid() != parent and get_context().get_start_method() == "fork":
-        os._exit(1)
 
 
 #: Makes the pool that does the tasks of one run.

@@ -79,22 +79,32 @@ def processor_digest(path: Path) -> str:
     The processor must have been loaded. Modules of the user are those in its folder, and those
     that its classes and functions come from, if they are not installed.
     """
-    if path.parent == processor_path("x").parent:  # shipped: what it imports is na64ana's
+    if _is_shipped(path):  # what it imports is na64ana's
         return sha256_file(path)
+    helpers = {Path(str(module.__file__)) for module in _helpers(path)}
+    return source_digest([path, *helpers]) if helpers else sha256_file(path)
+
+
+def _is_shipped(path: Path) -> bool:
+    return path.parent == processor_path("x").parent
+
+
+def _helpers(path: Path) -> list[ModuleType]:
+    """Return the modules of the user that a loaded processor imports."""
     content = vars(sys.modules[_module_name(path)]).values()
     names = {
         getattr(value, "__module__", None) or getattr(value, "__name__", "") for value in content
     }
     installed = (sys.prefix, sys.base_prefix, str(Path(__file__).resolve().parent.parent))
-    own, helpers = path.resolve(), set()
+    own, helpers = path.resolve(), []
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if file is None or file.startswith(installed):
             continue
         real = Path(file).resolve()  # takes time: only for the few that are not installed
         if real != own and (real.parent == own.parent or name in names):
-            helpers.add(Path(file))
-    return source_digest([path, *helpers]) if helpers else sha256_file(path)
+            helpers.append(module)
+    return helpers
 
 
 def _module_name(path: Path) -> str:
@@ -114,6 +124,8 @@ def _load_module(path: Path) -> ModuleType:
     except Exception as error:
         msg = f"{path}: cannot be executed: {error!r}"
         raise ConfigError(msg) from error
-    # The module is unknown to worker processes, so it travels with the task.
-    cloudpickle.register_pickle_by_value(module)
+    # The module, and those of the user that it imports, are unknown to workers: they travel with
+    # the tasks.
+    for one in [module, *([] if _is_shipped(path) else _helpers(path))]:
+        cloudpickle.register_pickle_by_value(one)
     return module
