@@ -40,6 +40,8 @@ from na64ana.simulation.template import shower_template
 PERIOD, WORKERS, N_FILES, N_TALLIES = "V", 2, 10_000, 10_000
 #: Events of the file, and triggered events in a spill.
 N_EVENTS, PER_SPILL = 400_000, 10_000
+#: Events per task where few events must keep both workers busy.
+CHUNK = 100_000
 #: Wanted: Dask over processes, files per second, seconds and bytes of the sum, flatness.
 OVERHEAD, FILES, SECONDS, MEMORY, FLAT = 0.15, 1000.0, 60.0, 500e6, 0.10
 
@@ -51,9 +53,11 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
-def tasks_of(file: EventFile, processor: TallyProcessor, n_events: int) -> list[Task]:
+def tasks_of(
+    file: EventFile, processor: TallyProcessor, n_events: int, chunk_size: int | None = None
+) -> list[Task]:
     """Return tasks of about so many events: those of a file, again and again."""
-    once = plan_tasks({PERIOD: (file,)}, processor, None)
+    once = plan_tasks({PERIOD: (file,)}, processor, chunk_size)
     repeats = max(1, round(n_events / file.metadata.entries))
     return [replace(task, key=f"{task.key}_{i}") for i in range(repeats) for task in once]
 
@@ -126,7 +130,7 @@ def flatness(work: Work, file: EventFile, processor: TallyProcessor, sizes: list
     """Print the time per event of ever more events."""
     times = []
     for n in sizes:
-        tasks = tasks_of(file, processor, int(n))
+        tasks = tasks_of(file, processor, int(n), CHUNK)  # enough for both workers
         events = sum(task.events for task in tasks)
         with local_pool(WORKERS)(work) as pool:
             run_tasks(pool, tasks[: 2 * WORKERS])

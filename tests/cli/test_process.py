@@ -237,3 +237,28 @@ def test_skim_and_then_process(run, event_paths):
     assert code == 0, err
     assert "a skim," in out
     assert "the upper rows count these alone" in out
+
+
+@pytest.mark.slow
+def test_a_site_and_a_missing_file(run, event_paths, tmp_path):
+    given = ("--events", f"I={event_paths['I'][0]}", "--events", f"I={tmp_path}/gone.root")
+    code, _, err = run("process", *given, "--site", "here")
+    assert code == 3
+    assert "gone.root: no such file" in err
+    code, out, err = run("process", *given, "--site", "here", "--allow-missing")
+    assert code == 0, err
+    assert "left out" in out
+    assert "4.3e10 EOT read, 100 % of the declared" in " ".join(out.split())
+    summary = json.loads(Path("results/run.json").read_text())["invisible"]
+    assert list(summary["missing"]) == [f"{tmp_path}/gone.root"]
+    (file,) = summary["files"].values()
+    assert file["events"] > 1000
+    assert file["workers"]
+    assert read_result(Path("results")).about["missing"] == summary["missing"]
+
+
+def test_a_dry_run_shows_the_job(run):
+    code, out, err = run("process", "--site", "slurm", "--dry-run")
+    assert code == 0, err
+    assert "#SBATCH -p main" in out
+    assert "dask_worker tcp://SCHEDULER:PORT" in out

@@ -299,3 +299,24 @@ def test_a_scheduler_that_does_not_answer(monkeypatch):
     site = SchedulerSite(kind="scheduler", address="tcp://127.0.0.1:9")
     with pytest.raises(ConfigError, match="does not answer"), open_site(site):
         pass
+
+
+def test_a_full_disk_at_the_output(event_paths, tmp_path):
+    """A limit on file sizes stands for it: nothing half-written, and the next run ends well."""
+    config, environment = _config_of(event_paths, tmp_path), {**os.environ}
+    environment["NA64ANA_CACHE"] = str(tmp_path / "cache")
+    code = (
+        "import resource, sys\n"
+        "limit = int(sys.argv.pop())\n"
+        "if limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))\n"
+        "from na64ana.cli.main import main\n"
+        "main()\n"
+    )
+    command = [sys.executable, "-c", code, "process", "--config", str(config), "--output", "out"]
+    options = {"env": environment, "cwd": tmp_path, "capture_output": True, "text": True}
+    full = subprocess.run([*command, "30000"], check=False, **options)
+    assert full.returncode == 1
+    assert "cannot be written (" in full.stderr
+    assert not list((tmp_path / "out").glob("*")) if (tmp_path / "out").exists() else True
+    subprocess.run([*command, "0"], check=True, **options)
+    assert read_result(tmp_path / "out").tallies["I"].entries_read

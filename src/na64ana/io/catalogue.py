@@ -143,12 +143,15 @@ class Catalogue:
             str(file.path), file.metadata.period, *file.stamp, file.uuid_text,
             file.metadata.model_dump_json(), json.dumps(structure), _pack(file),
         )  # fmt: skip
-        with self._reporting():
-            values = "?," * len(row) + "?"
-            self._base.execute(
-                f"insert or replace into files values ({values})", (*row, _digest(row))
-            )
-            self._base.commit()
+        values = "?," * len(row) + "?"
+        with self._lock:
+            try:
+                self._base.execute(
+                    f"insert or replace into files values ({values})", (*row, _digest(row))
+                )
+                self._base.commit()
+            except sqlite3.Error:  # a full disk: the file is opened again next time
+                self._base.rollback()
 
     def add_to_list(self, name: str, locations: Iterable[str]) -> frozenset[str]:
         """Add locations to a list, and return all that were ever in it."""

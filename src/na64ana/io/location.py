@@ -18,6 +18,8 @@ Location = Path | str
 LIST_SUFFIX = ".txt"
 #: Most lines of a list, and most bytes: a list is no event file.
 LIST_LINES, LIST_BYTES = 1_000_000, 200_000_000
+#: Signs of a pattern.
+_SIGNS = "*?["
 #: A dataset of Rucio, scope:name.
 _DATASET = re.compile(r"[A-Za-z0-9_.-]+:[A-Za-z0-9_./-]+")
 
@@ -77,7 +79,7 @@ def expand(text: str, folder: Path | None = None) -> tuple[Location, ...]:
     Raises
     ------
     DataError
-        If there are no such files, or a list is no text.
+        If no file fits a pattern or lies in a folder, or a list is no text.
     """
     if "://" in text:
         found = _expand_remote(text)
@@ -89,8 +91,10 @@ def expand(text: str, folder: Path | None = None) -> tuple[Location, ...]:
             return tuple(_of_list(_list_of_dataset(text, folder or Path())))
         if path.is_dir():
             found = tuple(sorted(path.glob("*.root")))
-        else:
+        elif any(sign in path.name for sign in _SIGNS):
             found = tuple(sorted(path.parent.glob(path.name)))
+        else:
+            found = (path,)  # whether it is there is seen when it is opened
     if not found:
         msg = f"{text}: no such file; check the path in datasets.yaml"
         raise UnreadableError(msg)
@@ -98,7 +102,7 @@ def expand(text: str, folder: Path | None = None) -> tuple[Location, ...]:
 
 
 def _expand_remote(text: str) -> tuple[Location, ...]:
-    if not any(sign in text for sign in "*?["):
+    if not any(sign in text for sign in _SIGNS):
         if text.endswith(".root"):
             return (text,)
         text = f"{text.rstrip('/')}/*.root"
