@@ -26,6 +26,8 @@ FAN_IN = 20
 QUEUED = 3
 #: Seconds after which workers are counted again: they come and go.
 RECOUNT = 5.0
+#: Seconds without any worker after which nobody is expected to come [s].
+PATIENCE = 600.0
 #: Exit code of a worker that stops itself because a task takes too long.
 TOO_LONG = 75
 #: distributed is typed in parts only.
@@ -55,14 +57,11 @@ class DaskWorkers:
         self._events: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._numbers = itertools.count()
         self._levels: list[list[Future]] = [[]]
-        self._workers, self._counted = 1, 0.0
+        self._workers, self._counted, self._last_seen = 1, 0.0, time.monotonic()
 
     @property
     def free(self) -> int:
-        if time.monotonic() > self._counted + RECOUNT:
-            with self._reaching():
-                self._workers = max(len(self._client.nthreads()), 1)
-            self._counted = time.monotonic()
+        self._expect_workers()
         return QUEUED * self._workers - self.busy
 
     @property
@@ -86,6 +85,7 @@ class DaskWorkers:
             except queue.Empty:
                 if not self._alive():
                     raise self._gone() from None
+                self._expect_workers()
                 continue
             if key not in self._tasks:
                 continue
@@ -100,6 +100,19 @@ class DaskWorkers:
             if isinstance(error, KilledWorker):
                 error = WorkerDied("its workers died or took too long", DEATHS)
             return Outcome(task, error)
+
+    def _expect_workers(self) -> None:
+        """Stop if no worker has been there for long: tasks would wait for ever."""
+        if time.monotonic() < self._counted + RECOUNT:
+            return
+        with self._reaching():
+            there = len(self._client.nthreads())
+        self._counted = time.monotonic()
+        self._workers = max(there, 1)
+        self._last_seen = self._counted if there else self._last_seen
+        if self._counted > self._last_seen + PATIENCE:
+            msg = f"the cluster {self._address} has had no worker for {PATIENCE:g} s"
+            raise PoolLost(msg)
 
     def total(self) -> Done | None:
         left = [future for level in self._levels for future in level]

@@ -1,6 +1,7 @@
 """Whether the periods agree with each other: goodness of fit by toys."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -9,13 +10,12 @@ from scipy.special import xlogy
 from na64ana.errors import LimitError
 from na64ana.stats.likelihood import Likelihood
 from na64ana.stats.model import CountingModel
-from na64ana.stats.toys import CHUNK, FAILED_MAX, SEED, TIE, draw_counts
-from na64ana.tally.efficiency import Efficiency
+from na64ana.stats.toys import SEED, share_of_toys
 
 Floats = npt.NDArray[np.float64]
 
-#: Toys of the best fit.
-N_TOYS = 20_000
+#: Toys of the best fit, and the kind of their random numbers.
+N_TOYS, KIND = 20_000, 3
 
 
 @dataclass(frozen=True)
@@ -66,21 +66,14 @@ def compute_consistency(
     counts = np.array(model.observed, float)
     best = likelihood.fit(counts)
     (deviance,) = _deviance(likelihood, counts[None], likelihood.nominal_aux[None])
-    means = likelihood.rates(best.mu, best.pulls)
-    worse = total = 0
-    for chunk, start in enumerate(range(0, n_toys, CHUNK)):
-        n = min(CHUNK, n_toys - start)
-        rng = np.random.default_rng([seed, chunk, 3])
-        toys = draw_counts(rng.random((n, len(counts))), means)
-        aux = best.pulls + rng.normal(size=(n, likelihood.n_parameters))
-        found = _deviance(likelihood, toys, aux)
-        worse += int((found >= deviance - TIE).sum())
-        total += int(np.isfinite(found).sum())
-    if total < (1 - FAILED_MAX) * n_toys or not total or not np.isfinite(deviance):
-        msg = f"{n_toys - total} of {n_toys} toys could not be fitted"
+    if not np.isfinite(deviance):
+        msg = "the data could not be fitted"
         raise LimitError(msg)
-    share = Efficiency.of(worse, total)
-    return Consistency(float(deviance), share.value, share.low, share.high, total, seed)
+    means = likelihood.rates(best.mu, best.pulls)
+    share = share_of_toys(
+        partial(_deviance, likelihood), float(deviance), means, best.pulls, n_toys, [seed, KIND]
+    )
+    return Consistency(float(deviance), share.value, share.low, share.high, share.total, seed)
 
 
 def _deviance(likelihood: Likelihood, counts: Floats, aux: Floats) -> Floats:

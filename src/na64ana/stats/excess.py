@@ -11,13 +11,12 @@ from scipy.stats import norm
 from na64ana.errors import LimitError
 from na64ana.stats.likelihood import Likelihood
 from na64ana.stats.model import CountingModel
-from na64ana.stats.toys import CHUNK, FAILED_MAX, SEED, TIE, draw_counts
-from na64ana.tally.efficiency import Efficiency
+from na64ana.stats.toys import SEED, share_of_toys
 
 Floats = npt.NDArray[np.float64]
 
-#: Toys without a signal.
-N_TOYS = 100_000
+#: Toys without a signal, and the kind of their random numbers.
+N_TOYS, KIND = 100_000, 2
 
 
 @dataclass(frozen=True)
@@ -79,32 +78,18 @@ def compute_excess(model: CountingModel, *, n_toys: int = N_TOYS, seed: int = SE
         raise LimitError(msg)
     centre = likelihood.fit(counts, mu=0.0).pulls
     means = likelihood.rates(0.0, centre)
-    extreme = total = 0
-    for chunk, start in enumerate(range(0, n_toys, CHUNK)):
-        n = min(CHUNK, n_toys - start)
-        rng = np.random.default_rng([seed, chunk, 2])
-        uniform = rng.random((n, len(counts)))
-        aux = centre + rng.normal(size=(n, likelihood.n_parameters))
-        toys = likelihood.q_zero(draw_counts(uniform, means), aux)
-        extreme += int((toys >= q - TIE).sum())
-        total += int(np.isfinite(toys).sum())
-    if total < (1 - FAILED_MAX) * n_toys or not total:
-        msg = f"{n_toys - total} of {n_toys} toys could not be fitted"
-        raise LimitError(msg)
-    p_value = extreme / total
-    share = Efficiency.of(extreme, total)
-    low, high = share.low, share.high
+    share = share_of_toys(likelihood.q_zero, float(q), means, centre, n_toys, [seed, KIND])
     events, down, up = _interval(likelihood, counts)
     return Excess(
-        p_value=p_value,
-        p_low=low,
-        p_high=high,
-        significance=max(float(norm.isf(p_value if extreme else high)), 0.0) if q > 0 else 0.0,
+        p_value=share.value,
+        p_low=share.low,
+        p_high=share.high,
+        significance=max(float(norm.isf(share.value or share.high)), 0.0) if q > 0 else 0.0,
         asymptotic=math.sqrt(max(float(q), 0.0)),
         events=events,
         down=down,
         up=up,
-        n_toys=total,
+        n_toys=share.total,
         seed=seed,
     )
 

@@ -21,6 +21,7 @@ from na64ana.errors import LimitError
 from na64ana.stats import asymptotic, kernels
 from na64ana.stats.likelihood import Likelihood
 from na64ana.stats.model import CountingModel, EventLimit
+from na64ana.tally.efficiency import Efficiency
 
 Floats = npt.NDArray[np.float64]
 
@@ -129,6 +130,50 @@ def draw_counts(uniform: Floats, means: Floats) -> Floats:
     counts[:, few] = drawn
     counts[:, ~few] = poisson.ppf(uniform[:, ~few], means[~few])
     return counts
+
+
+def share_of_toys(
+    statistic: Callable[[Floats, Floats], Floats],
+    observed: float,
+    means: Floats,
+    centre: Floats,
+    n_toys: int,
+    seed: list[int],
+) -> Efficiency:
+    """Return the share of toys whose statistic is at least the observed one, with its interval.
+
+    Parameters
+    ----------
+    statistic : callable
+        Of counts ``(n, channels)`` and auxiliary measurements ``(n, parameters)``; NaN where a fit
+        failed.
+    observed : float
+    means : array (channels,)
+        Of the counts.
+    centre : array (parameters,)
+        Of the auxiliary measurements, each with an error of one.
+    n_toys : int
+    seed : list of int
+        Of the random numbers; chunks have their own.
+
+    Raises
+    ------
+    LimitError
+        If too many toys cannot be fitted.
+    """
+    extreme = total = 0
+    for chunk, start in enumerate(range(0, n_toys, CHUNK)):
+        n = min(CHUNK, n_toys - start)
+        rng = np.random.default_rng([seed[0], chunk, *seed[1:]])
+        uniform = rng.random((n, len(means)))
+        aux = centre + rng.normal(size=(n, len(centre)))
+        toys = statistic(draw_counts(uniform, means), aux)
+        extreme += int((toys >= observed - TIE).sum())
+        total += int(np.isfinite(toys).sum())
+    if total < (1 - FAILED_MAX) * n_toys or not total:
+        msg = f"{n_toys - total} of {n_toys} toys could not be fitted"
+        raise LimitError(msg)
+    return Efficiency.of(extreme, total)
 
 
 class ToyLimits:
