@@ -181,13 +181,17 @@ def _add_up(parts: list[Done]) -> Done:
 
 
 class _Carrier(WorkerPlugin):
-    """Holds the work on a worker."""
+    """Holds the work on a worker; unpacked by the first task, so that a worker starts at once."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
+        self._work: Work | None = None
 
-    def setup(self, worker: Any) -> None:  # noqa: ARG002 - distributed's signature
-        self.work: Work = cloudpickle.loads(self._content)
+    @property
+    def work(self) -> Work:
+        if self._work is None:
+            self._work = cloudpickle.loads(self._content)
+        return self._work
 
 
 def _watched(name: str, task: Task, timeout: float | None) -> Done:

@@ -29,6 +29,8 @@ _OPTIONS = {
     "distributed.scheduler.allowed-failures": DEATHS - 1,
     "distributed.nanny.pre-spawn-environ": _ENVIRONMENT,
     "distributed.worker.daemon": True,
+    # workers on a busy machine take long to start
+    "distributed.comm.timeouts.connect": "120s",
     # a sampling profiler runs beside each task
     "distributed.worker.profile.enabled": False,
 }
