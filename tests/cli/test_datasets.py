@@ -36,6 +36,7 @@ def test_new_then_unchanged_then_changed(run, mine, tmp_path):
     code, out, err = run("datasets", "check", "--config", mine, "--json")
     assert code == 0, err
     assert states(out) == ["new", "new"]
+    assert all(len(file["structure"]) == 64 for file in json.loads(out))
     assert states(run("datasets", "check", "--config", mine, "--json")[1]) == ["unchanged"] * 2
     os.utime(tmp_path / "I/a.root")  # touched, not changed
     assert states(run("datasets", "check", "--config", mine, "--json")[1]) == ["unchanged"] * 2

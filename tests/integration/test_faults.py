@@ -24,6 +24,7 @@ from na64ana.config.shipped import shipped_path
 from na64ana.config.sites import DaskSite, ProcessesSite, SchedulerSite
 from na64ana.errors import ConfigError, IncompleteDataError
 from na64ana.processing.checkpoints import Checkpoints
+from na64ana.processing.pools import PoolLost
 from na64ana.processing.processors import TallyProcessor, load_processor
 from na64ana.processing.run import ProcessedRun, open_files, process
 from na64ana.processing.sites import open_site
@@ -37,6 +38,7 @@ TEMPLATE = """
 import os, signal, time
 from pathlib import Path
 import numpy as np
+from na64ana.processing.pools import PoolLost
 from na64ana.processing.processors import load_processor, processor_path
 
 FOLDER = Path({folder!r})
@@ -292,6 +294,15 @@ def test_a_lost_scheduler_stops_the_run_which_resumes(config, event_paths, close
     run = process(files, config, closed, chunk_size=CHUNK, checkpoints=kept)
     assert run.from_checkpoints >= 2 * CHUNK
     assert run.tallies["I"].same_content(clean.tallies["I"])
+
+
+def test_a_pool_that_cannot_be_made_is_incomplete_data(config, event_paths, closed):
+    def lost(_):
+        raise PoolLost("the scheduler tcp://nowhere is gone")
+
+    files = open_files({"I": event_paths["I"]}, config, closed)
+    with pytest.raises(IncompleteDataError, match="is gone; nothing of this pass was done"):
+        process(files, config, closed, make_pool=lost)
 
 
 def test_a_scheduler_that_does_not_answer(monkeypatch):

@@ -12,7 +12,7 @@ from na64ana.io.reading import EventFile, ForeignFile, open_event_file, open_for
 from na64ana.processing.accounting import Exposure, account, check_declared
 from na64ana.processing.campaign import TRIES, Report, no_report, run_tasks
 from na64ana.processing.checkpoints import Checkpoints
-from na64ana.processing.pools import MakePool, local_pool
+from na64ana.processing.pools import MakePool, PoolLost, local_pool
 from na64ana.processing.processors import TallyProcessor
 from na64ana.processing.tasks import plan_tasks
 from na64ana.processing.work import TaskRecord, Work
@@ -176,7 +176,13 @@ def process(  # noqa: PLR0913 - each is one choice
     if not tasks:
         msg = "no event files; give at least one, or use the published numbers"
         raise DataError(msg)
-    with (make_pool or local_pool(workers))(Work(processor, files, config, checkpoints)) as pool:
+    work = Work(processor, files, config, checkpoints)
+    try:
+        made = (make_pool or local_pool(workers))(work)
+    except PoolLost as error:
+        msg = f"{error}; nothing of this pass was done; run again: it goes on where it was"
+        raise IncompleteDataError(msg) from error
+    with made as pool:
         campaign = run_tasks(pool, tasks, tries=tries, report=report)
     if allow_missing and (missing := campaign.missing_files()):
         kept = _without(files, missing)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -118,6 +118,8 @@ def check_datasets(config: Config, paths: Paths, *, progress: Progress = silent)
         for one in threads.map(lambda job: check(*job), jobs):
             found.append(one)
             progress("checking files", len(found), len(jobs))
+        structures = {one.location: one.structure for one in catalogue.known()}
+        found = [replace(one, structure=structures.get(one.location, "")) for one in found]
         for period, listed in paths.items():
             found += _vanished(config, catalogue, period, {str(one) for one in listed})
     return CheckedDatasets(tuple(found), {period: config.periods[period].eot for period in paths})
@@ -152,7 +154,7 @@ def _check(
         return CheckedFile(text, period, "unreadable", reason=str(error))
     except DataError as error:
         return CheckedFile(text, period, "wrong", reason=str(error))
-    return _describe(file, period, _state(file, before.get(text)), before.get(text))
+    return _describe(file, period, _state(file, before.get(text)))
 
 
 def _state(file: EventFile, known: Known | None) -> State:
@@ -162,10 +164,10 @@ def _state(file: EventFile, known: Known | None) -> State:
     return "unchanged" if same or known.uuid == file.uuid_text else "changed"
 
 
-def _describe(file: EventFile, period: str, state: State, known: Known | None) -> CheckedFile:
+def _describe(file: EventFile, period: str, state: State) -> CheckedFile:
     return CheckedFile(
         str(file.path), period, state, file.stamp[0], file.metadata.entries, file.metadata.eot,
-        file.uuid_text, "" if known is None else known.structure,
+        file.uuid_text,
     )  # fmt: skip
 
 
