@@ -144,7 +144,8 @@ class _Solver:
     def sigma_v(self, strength: Floats) -> Floats:
         """Return <sigma v> of the total density [GeV^-2], shape ``(n, n_x)``."""
         m_ap = self.m[:, None] / self.dark_matter.mass_ratio
-        epsilon = np.sqrt(strength / self.dark_matter.alpha_d)[:, None]
+        # no mixing above 1 on the way: the width would outgrow what it should widen
+        epsilon = np.sqrt(np.minimum(strength / self.dark_matter.alpha_d, 1.0))[:, None]
         width = total_width(m_ap, epsilon, self.dark_matter)
         sigma = (self.couplings * propagator(self.s, m_ap, width)) @ self.weights.T
         share = 1.0 if is_own_antiparticle(self.dark_matter) else 0.5
