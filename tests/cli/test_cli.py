@@ -28,6 +28,7 @@ PUBLISHED = {
     "workspace.json",
     "patchset.json",
     "hs3.json",
+    "limits.json",
     "manifest.json",
 }
 OUTPUTS = PUBLISHED | {"plane.png", "plane.csv", "efficiency.png", "efficiency.csv"}

@@ -1,1 +1,1 @@
-"""From limits on the dark photon to what they mean for dark matter."""
+"""What a limit means for models: dark matter, other bosons, more electrons on target."""

@@ -54,6 +54,11 @@ class LimitCurve:
         return np.asarray(self.epsilon_0 * np.sqrt(events))
 
     @property
+    def headline(self) -> Floats:
+        """Observed limits on epsilon ``(n,)``, or the expected medians while the box is closed."""
+        return self.expected[:, 2] if self.observed is None else self.observed
+
+    @property
     def has_expected(self) -> bool:
         """Whether the expected limits were computed."""
         return all(limit.expected is not None for limit in self.event_limits)
@@ -104,6 +109,7 @@ def compute_curve(
     expected: bool = True,
     n_toys: int = toys.N_TOYS,
     seed: int = toys.SEED,
+    known: Sequence[tuple[CountingModel, EventLimit]] = (),
 ) -> LimitCurve:
     """Compute limits on epsilon for one model per mass.
 
@@ -119,6 +125,8 @@ def compute_curve(
         Whether to compute the expected limits, too.
     n_toys, seed : int
         Of toys (`na64ana.stats.toys`).
+    known : sequence of (CountingModel, EventLimit)
+        Limits by this method on models that differ in the signal only: not computed again.
 
     Raises
     ------
@@ -140,6 +148,7 @@ def compute_curve(
                 models[i], confidence_level, method, expected=expected, n_toys=n_toys, seed=seed
             ),
             CHORD[method],
+            [(_shares(model), limit) for model, limit in known],
         )
     return LimitCurve(
         method=method,
@@ -162,15 +171,20 @@ def _shares(model: CountingModel) -> Floats:
 
 
 def _along(
-    shares: Floats, compute: Callable[[int], EventLimit], chord: float
+    shares: Floats,
+    compute: Callable[[int], EventLimit],
+    chord: float,
+    known: Sequence[tuple[Floats, EventLimit]] = (),
 ) -> tuple[EventLimit, ...]:
-    """Return the limits of all masses, of which `compute` makes those that are needed."""
+    """Return the limits of all masses, of which `compute` makes those that are not known."""
+    near = [*known]
     steps = np.abs(np.diff(shares, axis=0)).max(axis=1)
     path = np.concatenate([[0.0], np.cumsum(steps)])
     found: dict[int, EventLimit] = {}
     for node in _nodes(shares, path, chord):
-        alike = [i for i in found if np.abs(shares[i] - shares[node]).max() < SHARE_STEP / 2]
-        found[node] = found[alike[0]] if alike else compute(node)
+        alike = (limit for at, limit in near if np.abs(at - shares[node]).max() < SHARE_STEP / 2)
+        found[node] = next(alike, None) or compute(node)
+        near.append((shares[node], found[node]))
     nodes = sorted(found)
     limits = []
     for i in range(len(shares)):

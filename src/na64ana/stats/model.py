@@ -1,5 +1,6 @@
 """A counting experiment: a box per period, or bins of E_ECAL of it; log-normal errors."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -127,6 +128,25 @@ class CountingModel:
                 for channel in self.channels
             )
         )
+
+    def with_signals(self, events: Mapping[str, Mapping[str, Sequence[float]]]) -> "CountingModel":
+        """Return the model with other signal events, by channel, sample and bin."""
+        return CountingModel(
+            tuple(
+                replace(
+                    channel,
+                    signals=tuple(
+                        replace(s, events=float(events[channel.name][s.name][channel.bin]))
+                        for s in channel.signals
+                    ),
+                )
+                for channel in self.channels
+            )
+        )
+
+    def without_counts(self) -> "CountingModel":
+        """Return the model with all boxes closed."""
+        return CountingModel(tuple(replace(channel, observed=None) for channel in self.channels))
 
     def unit(self) -> "CountingModel":
         """Return the model with one signal event in all channels together at mu = 1.

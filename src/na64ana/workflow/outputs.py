@@ -22,13 +22,17 @@ from na64ana.workflow.efficiency import SignalEfficiency, pool
 from na64ana.workflow.figures import draw_plane
 from na64ana.workflow.limits import LimitsResult
 from na64ana.workflow.manifest import make_manifest
+from na64ana.workflow.stored_limits import describe_limits
 
 FILES = (
-    *("limits.csv", "limit.png", "combinations.csv", "parameters.csv", "parameters.png"),
-    *("workspace.json", "patchset.json", "hs3.json", "manifest.json"),
+    *("limits.csv", "limit.png", "limit.pdf", "combinations.csv"),
+    *("parameters.csv", "parameters.png", "parameters.pdf"),
+    *("workspace.json", "patchset.json", "hs3.json", "limits.json", "manifest.json"),
 )
 #: Written too when there are event files.
-EVENT_FILES = ("plane.png", "plane.csv", "efficiency.png", "efficiency.csv")
+EVENT_FILES = tuple(
+    f"{stem}{end}" for stem in ("plane", "efficiency") for end in (".png", ".pdf", ".csv")
+)
 _EFFICIENCY_COLUMNS = (
     *("period", "m_ap_GeV", "e_ap_low_GeV", "e_ap_high_GeV", "passed", "total"),
     *("efficiency", "low", "high", "data_over_simulation"),
@@ -57,7 +61,9 @@ def write_outputs(result: LimitsResult, folder: Path, *, inputs: dict[str, Any])
         run = result.events.run
         draw_plane(result.config, run.tallies, run.prescales(), folder / "plane.png")
         _draw_efficiency(result.events.efficiencies, folder)
-    _write_json(folder / "manifest.json", make_manifest(result, inputs))
+    manifest = make_manifest(result, inputs)
+    _write_json(folder / "limits.json", describe_limits(result, manifest["lineage"]))
+    _write_json(folder / "manifest.json", manifest)
 
 
 def limits_csv(result: LimitsResult) -> str:
@@ -124,11 +130,10 @@ def compare_with_published(curve: LimitCurve) -> list[tuple[float, float, float]
     The observed limit is compared, or the expected median while the box is closed;
     interpolated in both logarithms. Points outside the mass grid are left out.
     """
-    ours = curve.expected[:, 2] if curve.observed is None else curve.observed
     rows = []
     for mass, epsilon in load_reference("na64_2023").points:
         if curve.masses[0] <= mass <= curve.masses[-1]:
-            logs = np.interp(np.log(mass), np.log(curve.masses), np.log(ours))
+            logs = np.interp(np.log(mass), np.log(curve.masses), np.log(curve.headline))
             rows.append((mass, epsilon, float(np.exp(logs)) / epsilon))
     return rows
 
