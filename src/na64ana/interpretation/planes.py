@@ -6,6 +6,7 @@ of the A'. So a limit for another dark matter is computed anew from its yield, n
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,8 @@ from na64ana.interpretation.dark_matter import compute_epsilon, compute_y, landa
 from na64ana.interpretation.relic import ThermalTarget
 from na64ana.signal.table import YieldTable
 from na64ana.signal.widths import DarkMatter
-from na64ana.stats.curve import LimitCurve, compute_curve
-from na64ana.stats.model import CountingModel
+from na64ana.stats.curve import LimitCurve, compute_curve, signal_shares
+from na64ana.stats.model import CountingModel, EventLimit
 
 Floats = npt.NDArray[np.float64]
 
@@ -78,8 +79,13 @@ class Search:
             self.curve.method,
             expected=self.curve.has_expected,
             **({} if one.n_toys is None else {"n_toys": one.n_toys, "seed": one.seed or 0}),
-            known=tuple(zip(self.models, self.curve.event_limits, strict=True)),
+            known=self._known,
         )
+
+    @cached_property
+    def _known(self) -> tuple[tuple[Floats, EventLimit], ...]:
+        shares = (signal_shares(model) for model in self.models)
+        return tuple(zip(shares, self.curve.event_limits, strict=True))
 
 
 @dataclass(frozen=True, eq=False)

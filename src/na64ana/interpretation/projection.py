@@ -7,6 +7,7 @@ from typing import Literal
 from na64ana.errors import ModelError
 from na64ana.interpretation.planes import Search
 from na64ana.stats.curve import LimitCurve, compute_curve
+from na64ana.stats.marginalised import TooManyOutcomesError
 from na64ana.stats.model import CountingModel
 
 Background = Literal["free", "scaled"]
@@ -37,7 +38,8 @@ def project(search: Search, eot: float, background: Background = "scaled") -> Pr
     """Return the limits expected of another number of electrons on target.
 
     All periods become longer by the same factor; efficiencies and relative errors stay. The method
-    is marginalised, in which a limit takes a fraction of a second.
+    is marginalised, in which a limit takes a fraction of a second, or asymptotic where more events
+    are expected than can be summed over.
 
     Parameters
     ----------
@@ -66,9 +68,11 @@ def project(search: Search, eot: float, background: Background = "scaled") -> Pr
 
 
 def _curve(search: Search, models: Sequence[CountingModel]) -> LimitCurve:
-    return compute_curve(
-        search.masses, models, search.curve.confidence_level, "marginalised", expected=True
-    )
+    level = search.curve.confidence_level
+    try:
+        return compute_curve(search.masses, models, level, "marginalised")
+    except TooManyOutcomesError:
+        return compute_curve(search.masses, models, level, "asymptotic")
 
 
 def _longer(model: CountingModel, factor: float, background: Background) -> CountingModel:

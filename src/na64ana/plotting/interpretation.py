@@ -37,14 +37,17 @@ def plot_epsilon(
     references : mapping of str to ReferenceCurve
         In the plane of m_A' and epsilon.
     """
-    for limit in limits:
-        dark = limit.dark_matter
-        colour = _COLOURS[dark.kind]
-        same = [one for one in limits if one.dark_matter.kind == dark.kind]
-        style = ("-", "--", ":")[same.index(limit) % 3]
-        label = rf"{KIND_LABELS[dark.kind]}, $\alpha_D$ = {dark.alpha_d:g}"
-        epsilon = limit.curve.headline
-        ax.plot(limit.curve.masses, epsilon, color=colour, ls=style, label=label)
+    alphas = list(dict.fromkeys(one.dark_matter.alpha_d for one in limits))
+    for alpha in alphas:
+        curves = {
+            one.dark_matter.kind: one.curve.headline
+            for one in limits
+            if one.dark_matter.alpha_d == alpha
+        }
+        style = ("-", "--", ":", "-.")[alphas.index(alpha) % 4]
+        for kind, name, epsilon in _distinct(curves):
+            label = rf"{name}, $\alpha_D$ = {alpha:g}"
+            ax.plot(limits[0].curve.masses, epsilon, color=_COLOURS[kind], ls=style, label=label)
     _draw_references(references, ax)
     masses = limits[0].curve.masses
     _loglog(ax, masses, r"$m_{A'}$ [GeV]", r"mixing strength $\epsilon$")
@@ -77,17 +80,13 @@ def plot_y(
             low, high = first.expected[:, 2 - n], first.expected[:, 2 + n]
             label = rf"expected $\pm{n}\sigma$"
             ax.fill_between(m_chi, low, high, color=colour, lw=0, label=label)
-    for limit in limits:
-        y = limit.expected[:, 2] if limit.observed is None else limit.observed
-        kind = limit.dark_matter.kind
-        colour = BLACK if limit is first else _COLOURS[kind]
-        width = 2.2 if limit is first else 1.0
-        label = f"NA64, {KIND_LABELS[kind]}"
-        ax.plot(limit.m_chi, y, color=colour, lw=width, label=label)
-    for target in targets:
-        kind = target.dark_matter.kind
-        label = f"relic density, {KIND_LABELS[kind]}"
-        ax.plot(target.m_chi, target.y, color=_COLOURS[kind], ls="--", lw=1.8, label=label)
+    for kind, name, y in _distinct({one.dark_matter.kind: one.y for one in limits}):
+        main = kind == first.dark_matter.kind
+        colour, width = (BLACK, 2.2) if main else (_COLOURS[kind], 1.0)
+        ax.plot(m_chi, y, color=colour, lw=width, label=f"NA64, {name}")
+    for kind, name, y in _distinct({one.dark_matter.kind: one.y for one in targets}):
+        label = f"relic density, {name}"
+        ax.plot(targets[0].m_chi, y, color=_COLOURS[kind], ls="--", lw=1.8, label=label)
     _draw_references(references, ax)
     _loglog(ax, m_chi, r"$m_\chi$ [GeV]", r"$y=\epsilon^2\alpha_D\,(m_\chi/m_{A'})^4$")
     _legend(ax, _assumed(first))
@@ -104,18 +103,19 @@ def plot_alpha(limits: Sequence[AlphaLimit], bounds: Mapping[str, float], ax: Ax
         The largest alpha_D without a Landau pole below 1 TeV, by kind.
     ax : Axes
     """
-    for limit in limits:
-        colour, label = _COLOURS[limit.kind], KIND_LABELS[limit.kind]
-        inside = np.isfinite(limit.alpha_d)
-        alpha = np.where(inside, limit.alpha_d, np.nan)
-        ax.plot(limit.m_chi, alpha, color=colour, lw=1.8, label=f"{label}: excluded below")
-        if not inside.all():  # all alpha_D up to 1: said at the top, not drawn as a limit
-            shown = np.where(inside, np.nan, 1.0)
-            ax.plot(limit.m_chi, shown, color=colour, lw=5, label=f"{label}: all up to 1 excluded")
-        pole = f"{label}: Landau pole at 1 TeV"
-        ax.axhline(bounds[limit.kind], color=colour, ls=":", lw=1.2, label=pole)
+    for kind, name, alpha in _distinct({one.kind: one.alpha_d for one in limits}):
+        low, high = limits[0].tested
+        colour = _COLOURS[kind]
+        shown = np.clip(np.where(alpha > 0, alpha, np.nan), low, high)
+        ax.plot(limits[0].m_chi, shown, color=colour, lw=1.8, label=f"{name}: excluded below")
+        if np.isinf(alpha).any():  # all that were tested: said, not drawn as a limit
+            top = np.where(np.isinf(alpha), high, np.nan)
+            ax.plot(limits[0].m_chi, top, color=colour, lw=6, label=f"{name}: all are excluded")
+    for name, bound in _bounds(bounds).items():
+        pole = f"{name}: Landau pole at 1 TeV"
+        ax.axhline(bound, color="0.5", ls=_DASHES[len(ax.lines) % 3], lw=1.0, label=pole)
     _loglog(ax, limits[0].m_chi, r"$m_\chi$ [GeV]", r"$\alpha_D$")
-    ax.set_ylim(top=1.15)
+    ax.set_ylim(top=1.3 * limits[0].tested[1])
     ratio = 1 / limits[0].mass_ratio
     _legend(ax, rf"relic density, $m_{{A'}}$ = {ratio:.3g} $m_\chi$")
     return ax
@@ -140,6 +140,27 @@ def plot_scattering(limits: Sequence[DarkMatterLimit], ax: Axes) -> Axes:
     ratio = 1 / limits[0].dark_matter.mass_ratio
     _legend(ax, rf"$\chi e\to\chi e$ left by NA64, $m_{{A'}}$ = {ratio:.3g} $m_\chi$")
     return ax
+
+
+def _distinct(curves: Mapping[str, Floats]) -> list[tuple[str, str, Floats]]:
+    """Return kind, name and values of curves; kinds whose curves are the same share one."""
+    found: list[tuple[str, str, Floats]] = []
+    for kind, values in curves.items():
+        for i, (first, name, known) in enumerate(found):
+            if np.allclose(values, known, rtol=1e-4):
+                found[i] = (first, f"{name} and {KIND_LABELS[kind]}", known)
+                break
+        else:
+            found.append((kind, KIND_LABELS[kind], values))
+    return found
+
+
+def _bounds(bounds: Mapping[str, float]) -> dict[str, float]:
+    """Return bounds by the names of all kinds that share one."""
+    by_value: dict[float, list[str]] = {}
+    for kind, bound in bounds.items():
+        by_value.setdefault(bound, []).append(KIND_LABELS[kind])
+    return {" and ".join(names): bound for bound, names in by_value.items()}
 
 
 def _assumed(limit: DarkMatterLimit) -> str:

@@ -13,6 +13,7 @@ from na64ana.stats.curve import LimitCurve
 
 _NAMES = {"V": "vector", "A": "axial vector", "S": "scalar", "P": "pseudoscalar"}
 _COLOURS = dict(zip(_NAMES, PALETTE, strict=False))
+_MEASURED = {LKB: "--", BERKELEY: ":"}
 _BOSONS = {"b_minus_l": r"$B-L$", "l_mu_minus_l_tau": r"$L_\mu-L_\tau$"}
 _MASS = r"$m_X$ [GeV]"
 
@@ -27,21 +28,12 @@ def plot_mediators(limits: Sequence[MediatorLimit], ax: Axes) -> Axes:
     """
     for limit in limits:
         colour, masses = _COLOURS[limit.mediator], limit.curve.masses
-        ax.plot(
-            masses, limit.epsilon, color=colour, lw=1.8, label=f"NA64, {_NAMES[limit.mediator]}"
-        )
-        for measurement, style in ((LKB, "--"), (BERKELEY, ":")):
+        ax.plot(masses, limit.epsilon, color=colour, lw=1.8, label=_NAMES[limit.mediator])
+        for measurement, style in _MEASURED.items():
             allowed = epsilon_of(limit.mediator, masses, measurement)
-            if (allowed > 0).any():
-                label = f"$a_e$ ({measurement.name}), {_NAMES[limit.mediator]}"
-                ax.plot(
-                    masses,
-                    np.where(allowed > 0, allowed, np.nan),
-                    style,
-                    color=colour,
-                    lw=1.2,
-                    label=label,
-                )
+            ax.plot(masses, allowed, style, color=colour, lw=1.1)
+    for name, style in (("NA64", "-"), *((f"$a_e$, {m.name}", s) for m, s in _MEASURED.items())):
+        ax.plot([], [], style, color="0.4", label=name)
     _finish(ax, limits[0].curve, r"$\epsilon_X = g_X/e$", "90 % CL")
     return ax
 
@@ -98,21 +90,22 @@ def plot_projections(now: LimitCurve, projections: Sequence[Projection], ax: Axe
     ----------
     now : LimitCurve
     projections : sequence of Projection
-        The first has its band drawn.
+        The first with a background has its band drawn.
     ax : Axes
     """
     ax.plot(now.masses, now.headline, color=BLACK, lw=2, label="now")
+    banded = next((one for one in projections if one.background == "scaled"), None)
     eots = list(dict.fromkeys(one.eot for one in projections))
     for one in projections:
         colour = PALETTE[eots.index(one.eot) % len(PALETTE)]
         style = "-" if one.background == "free" else "--"
         what = "no background" if one.background == "free" else "background scaled"
         median = one.curve.expected[:, 2]
-        if one is projections[0]:
-            low, high = one.curve.expected[:, 1], one.curve.expected[:, 3]
-            label = rf"{_eot(one.eot)}, $\pm1\sigma$"
-            ax.fill_between(one.curve.masses, low, high, color=INNER_BAND, lw=0, label=label)
         ax.plot(one.curve.masses, median, color=colour, ls=style, label=f"{_eot(one.eot)}, {what}")
+        if one is banded:
+            low, high = one.curve.expected[:, 1], one.curve.expected[:, 3]
+            label = r"the same, $\pm1\sigma$"
+            ax.fill_between(one.curve.masses, low, high, color=INNER_BAND, lw=0, label=label)
     _finish(ax, now, r"mixing strength $\epsilon$", "expected, 90 % CL")
     ax.set_xlabel(r"$m_{A'}$ [GeV]")
     return ax

@@ -39,5 +39,6 @@ def figure(path: Path, width: float, height: float) -> Iterator[Figure]:
         fig = Figure(figsize=(width, height))
         yield fig
         fig.savefig(path, dpi=160, format="png", metadata={"Software": "na64ana"})
+        fig.set_layout_engine("none")  # it stays as it was laid out
         about = {"Creator": "na64ana", "CreationDate": None}  # the same bytes for the same figure
         fig.savefig(path.with_suffix(".pdf"), format="pdf", metadata=about)

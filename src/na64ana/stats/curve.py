@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from na64ana.errors import LimitError
 from na64ana.stats import asymptotic, marginalised, toys
-from na64ana.stats.model import CountingModel, EventLimit, Method
+from na64ana.stats.model import CountingModel, EventLimit, Method, merge
 
 Floats = npt.NDArray[np.float64]
 
@@ -109,7 +109,7 @@ def compute_curve(
     expected: bool = True,
     n_toys: int = toys.N_TOYS,
     seed: int = toys.SEED,
-    known: Sequence[tuple[CountingModel, EventLimit]] = (),
+    known: Sequence[tuple[Floats, EventLimit]] = (),
 ) -> LimitCurve:
     """Compute limits on epsilon for one model per mass.
 
@@ -125,8 +125,9 @@ def compute_curve(
         Whether to compute the expected limits, too.
     n_toys, seed : int
         Of toys (`na64ana.stats.toys`).
-    known : sequence of (CountingModel, EventLimit)
-        Limits by this method on models that differ in the signal only: not computed again.
+    known : sequence of (array, EventLimit)
+        Limits by this method on models that differ in the signal only, with their
+        `signal_shares`: not computed again.
 
     Raises
     ------
@@ -143,12 +144,12 @@ def compute_curve(
         )
     else:
         limits = _along(
-            np.array([_shares(model) for model in models]),
+            np.array([signal_shares(model) for model in models]),
             lambda i: compute_event_limit(
                 models[i], confidence_level, method, expected=expected, n_toys=n_toys, seed=seed
             ),
             CHORD[method],
-            [(_shares(model), limit) for model, limit in known],
+            known,
         )
     return LimitCurve(
         method=method,
@@ -159,14 +160,17 @@ def compute_curve(
     )
 
 
-def _shares(model: CountingModel) -> Floats:
-    """Return how a signal is shared by channels and, with their weight, by processes."""
-    channels = model.merged().channels
-    processes = np.zeros(max(len(channel.signals) for channel in channels))
-    for channel in channels:
-        for i, sample in enumerate(channel.signals):
+def signal_shares(model: CountingModel) -> Floats:
+    """Return how a signal is shared by channels and, with their weight, by processes.
+
+    Limits on events depend on this alone, for the same backgrounds and errors.
+    """
+    channels = [merge(channel.signals) for channel in model.channels]
+    processes = np.zeros(max(len(samples) for samples in channels))
+    for samples in channels:
+        for i, sample in enumerate(samples):
             processes[i] += sample.events
-    shares = [*(channel.signal for channel in channels), *(PROCESS_WEIGHT * processes)]
+    shares = [*(channel.signal for channel in model.channels), *(PROCESS_WEIGHT * processes)]
     return np.array(shares) / model.signal
 
 

@@ -163,10 +163,11 @@ class CountingModel:
 
     def merged(self) -> "CountingModel":
         """Return the same model with signals of the same errors in a channel as one sample."""
-        return CountingModel(tuple(replace(c, signals=_merge(c.signals)) for c in self.channels))
+        return CountingModel(tuple(replace(c, signals=merge(c.signals)) for c in self.channels))
 
 
-def _merge(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
+def merge(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
+    """Return samples of the same errors as one."""
     alike: dict[tuple[tuple[str, tuple[float, float]], ...], Sample] = {}
     for one in samples:
         key = tuple(sorted(one.factors.items()))

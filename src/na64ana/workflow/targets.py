@@ -51,6 +51,8 @@ def load_target(dark_matter: DarkMatter) -> ThermalTarget:
 def _code() -> list[str]:
     """Return digests of all code that decides a target, and versions of its libraries."""
     package = Path(na64ana.__file__).parent
-    code = [package / "interpretation", package / "signal" / "widths.py", package / "constants.py"]
+    modules = ("annihilation", "estimates", "freeze_out", "hadrons", "plasma", "relic")
+    code = [package / "interpretation" / f"{name}.py" for name in modules]
+    code += [package / "signal" / "widths.py", package / "constants.py"]
     data = (package / "data" / "hadronic_r_ratio.yaml").read_text(encoding="utf-8")
     return [source_digest(code), data, *(version(name) for name in ("numpy", "scipy"))]
