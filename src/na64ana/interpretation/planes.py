@@ -23,8 +23,8 @@ from na64ana.stats.model import CountingModel, EventLimit
 Floats = npt.NDArray[np.float64]
 
 #: Values of alpha_D at which limits and targets are computed for the (m_chi, alpha_D) plane; in
-#: between the logarithms of epsilon and y are linear in ln alpha_D.
-ALPHAS = (1e-5, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.2, 0.5, 1.0)
+#: between the logarithms of epsilon and y are linear in ln alpha_D, within 3 %.
+ALPHAS = (1e-4, 1e-3, 1e-2, 0.1, 0.3, 1.0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
 from na64ana.errors import ModelError
 from na64ana.interpretation.planes import Search
 from na64ana.stats.curve import LimitCurve, compute_curve
@@ -70,9 +72,12 @@ def project(search: Search, eot: float, background: Background = "scaled") -> Pr
 def _curve(search: Search, models: Sequence[CountingModel]) -> LimitCurve:
     level = search.curve.confidence_level
     try:
-        return compute_curve(search.masses, models, level, "marginalised")
+        curve = compute_curve(search.masses, models, level, "marginalised")
+        if np.isfinite(curve.expected[:, 1:4]).all():
+            return curve
     except TooManyOutcomesError:
-        return compute_curve(search.masses, models, level, "asymptotic")
+        pass
+    return compute_curve(search.masses, models, level, "asymptotic")
 
 
 def _longer(model: CountingModel, factor: float, background: Background) -> CountingModel:

@@ -147,8 +147,8 @@ def _distinct(curves: Mapping[str, Floats]) -> list[tuple[str, str, Floats]]:
     found: list[tuple[str, str, Floats]] = []
     for kind, values in curves.items():
         for i, (first, name, known) in enumerate(found):
-            if np.allclose(values, known, rtol=1e-4):
-                found[i] = (first, f"{name} and {KIND_LABELS[kind]}", known)
+            if np.allclose(values, known, rtol=1e-3, atol=0.0):
+                found[i] = (first, f"{name}, {KIND_LABELS[kind]}", known)
                 break
         else:
             found.append((kind, KIND_LABELS[kind], values))
@@ -160,7 +160,7 @@ def _bounds(bounds: Mapping[str, float]) -> dict[str, float]:
     by_value: dict[float, list[str]] = {}
     for kind, bound in bounds.items():
         by_value.setdefault(bound, []).append(KIND_LABELS[kind])
-    return {" and ".join(names): bound for bound, names in by_value.items()}
+    return {", ".join(names): bound for bound, names in by_value.items()}
 
 
 def _assumed(limit: DarkMatterLimit) -> str:

@@ -93,7 +93,7 @@ def plot_projections(now: LimitCurve, projections: Sequence[Projection], ax: Axe
         The first with a background has its band drawn.
     ax : Axes
     """
-    ax.plot(now.masses, now.headline, color=BLACK, lw=2, label="now")
+    ax.plot(now.masses, now.headline, color=BLACK, lw=2, label="now, observed")
     banded = next((one for one in projections if one.background == "scaled"), None)
     eots = list(dict.fromkeys(one.eot for one in projections))
     for one in projections:

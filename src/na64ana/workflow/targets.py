@@ -1,7 +1,7 @@
 """Thermal targets, kept in the cache folder: they depend on no data."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -30,6 +30,8 @@ def load_target(dark_matter: DarkMatter) -> ThermalTarget:
     OutputError
         If the cache folder cannot be written.
     """
+    if dark_matter.kind == "pseudo_dirac":  # without a splitting, that of Dirac particles
+        return replace(load_target(replace(dark_matter, kind="dirac")), dark_matter=dark_matter)
     identity = lineage(asdict(dark_matter), MASSES.tolist(), _code())
     path = cache_folder() / "targets" / f"{identity[:24]}.json"
     try:
