@@ -38,7 +38,7 @@ def main() -> None:
     took = timed(["-c", COLD])
     print(f"thermal targets, 50 masses, 4 kinds, cold: {took:.1f} s, {took / TARGETS:.2f} of 20 s")
     with tempfile.TemporaryDirectory() as folder:
-        command = ["-m", "na64ana.cli.main", "interpret", *sys.argv[1:]]
+        command = ["-c", "from na64ana.cli.main import main; main()", "interpret", *sys.argv[1:]]
         for what in ("nothing kept", "targets and yields kept"):
             options = ["--output", f"{folder}/out", "--overwrite"]
             took = timed([*command, *options], NA64ANA_CACHE=f"{folder}/cache")
