@@ -19,6 +19,7 @@ from na64ana.cli.inspect import inspect
 from na64ana.cli.limits import limits
 from na64ana.cli.optimize import optimize
 from na64ana.cli.process import process
+from na64ana.cli.report import report
 from na64ana.cli.simulate import simulate
 from na64ana.cli.skim import skim
 from na64ana.cli.toys import toys
@@ -49,6 +50,7 @@ cli.add_command(inspect)
 cli.add_command(limits)
 cli.add_command(optimize)
 cli.add_command(process)
+cli.add_command(report)
 cli.add_command(simulate)
 cli.add_command(skim)
 cli.add_command(toys)

@@ -22,12 +22,9 @@ from na64ana.tally.efficiency import Efficiency
 from na64ana.tally.tally import Tally
 from na64ana.workflow.datasets import CheckedDatasets
 from na64ana.workflow.limits import LimitsResult
-from na64ana.workflow.outputs import compare_with_published
+from na64ana.workflow.outputs import SHOWN_MASSES, compare_with_published
 from na64ana.workflow.skim import Skimmed
 from na64ana.workflow.yields import Yields
-
-#: Masses [MeV] near which the printed table has a row; limits.csv has all.
-_PRINTED = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 def print_result(result: LimitsResult, console: Console) -> None:
@@ -249,7 +246,7 @@ def _limits(result: LimitsResult) -> Table:
     for name in ("MeV", "observed", "expected", "1 sigma band", *(c.method for c in result.beside)):
         table.add_column(name, justify="right")
     in_mev = 1e3 * curve.masses
-    rows = sorted({int(np.argmin(np.abs(np.log(in_mev / mass)))) for mass in _PRINTED})
+    rows = sorted({int(np.argmin(np.abs(np.log(in_mev / mass)))) for mass in SHOWN_MASSES})
     for i in rows:
         expected = curve.expected[i]
         # beside the headline, the others show what it shows
