@@ -15,6 +15,7 @@ from na64ana.cli.background import background
 from na64ana.cli.check import check
 from na64ana.cli.cutflow import cutflow
 from na64ana.cli.datasets import datasets
+from na64ana.cli.export import export
 from na64ana.cli.inspect import inspect
 from na64ana.cli.limits import limits
 from na64ana.cli.optimize import optimize
@@ -46,6 +47,7 @@ cli.add_command(background)
 cli.add_command(check)
 cli.add_command(cutflow)
 cli.add_command(datasets)
+cli.add_command(export)
 cli.add_command(inspect)
 cli.add_command(limits)
 cli.add_command(optimize)

@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 
 #: Size of a panel, and its margins: left, top, right, bottom.
 WIDTH, HEIGHT = 300, 220
-_LEFT, _TOP, _RIGHT, _BOTTOM = 40, 22, 10, 40
+_LEFT, _TOP, _RIGHT, _BOTTOM = 38, 22, 16, 40
 _SIGNS = {r"\theta": "θ", r"\chi": "χ", "^2": "²"}
 #: Lowest count that is drawn on the logarithmic axis.
 _LEAST = 0.5
@@ -110,7 +110,9 @@ def _axes(frame: _Frame, *, drawn: bool) -> str:
     right, bottom = WIDTH - _RIGHT, HEIGHT - _BOTTOM
     width, height = right - _LEFT, bottom - _TOP
     parts = [f'<rect class="frame" x="{_LEFT}" y="{_TOP}" width="{width}" height="{height}"/>']
-    ticks = np.asarray(MaxNLocator(5).tick_values(frame.low, frame.high))
+    whole = frame.low == -0.5  # whole numbers have a bin each
+    locator = MaxNLocator(5, integer=whole, steps=[1, 2, 2.5, 5, 10])
+    ticks = np.asarray(locator.tick_values(frame.low, frame.high))
     for tick in ticks[(ticks >= frame.low) & (ticks <= frame.high)]:
         x = frame.x(float(tick))
         parts.append(f'<path class="tick" d="M{x:.1f} {bottom}v-4"/>')

@@ -1,67 +1,25 @@
 """One self-contained HTML page of a limit: figures, tables, and where every number comes from."""
 
-import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 
 from na64ana.errors import DataError
 from na64ana.io.atomic import atomic_path
-from na64ana.plotting.svg import classes_of, colour, svg_n_minus_1
-from na64ana.tally.cut_flow import CLASSES
-from na64ana.tally.fill import n_minus_1_name
+from na64ana.workflow import report_limits as limits_tables
 from na64ana.workflow import report_tables as tables
 from na64ana.workflow.limits_folder import LimitsFolder, read_limits
-from na64ana.workflow.outputs import MANIFEST, SELECTION
+from na64ana.workflow.outputs import SELECTION
+from na64ana.workflow.report_figures import Figure, downloads, embed, n_minus_1_panels
+from na64ana.workflow.report_format import scientific
 from na64ana.workflow.results import Result, read_result
 
 _DATA = Path(__file__).resolve().parent.parent / "data"
 #: What a damaged or foreign manifest, table or result makes of the lines below.
 _DAMAGED = (KeyError, TypeError, ValueError, IndexError, AttributeError)
-#: Files beyond this size [bytes] are not put into the page.
-LARGEST = 400_000
-_TYPES = {".csv": "text/csv", ".json": "application/json"}
-#: What the files are; others are named only.
-ABOUT = {
-    "limits.csv": "limits on epsilon by mass and method",
-    "combinations.csv": "limits of some of the periods",
-    "parameters.csv": "pulls and impacts",
-    "background.csv": "expected background by period and source",
-    "signal.csv": "signal events by period and process",
-    "yields.csv": "dark photons per electron on target",
-    "efficiency.csv": "signal efficiency by period and energy",
-    "plane.csv": "counts of the planes",
-    "workspace.json": "likelihood for pyhf and cabinetry",
-    "patchset.json": "signal of every mass, for pyhf",
-    "hs3.json": "likelihood in HS3, for RooFit and others",
-    MANIFEST: "where every number comes from",
-    SELECTION: "tallies of the selection, for na64ana cutflow",
-}
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure as PNG inside the page."""
-
-    source: str
-    alt: str
-    caption: str
-    wide: bool = False
-
-
-@dataclass(frozen=True)
-class Panels:
-    """The N-1 figures of a period."""
-
-    period: str
-    caption: str
-    legend: tuple[tuple[str, str], ...]
-    images: tuple[Markup, ...]
 
 
 def write_report(
@@ -150,7 +108,7 @@ def _context(folder: LimitsFolder, result: Result | None) -> dict[str, Any]:
         "signal": _signal(folder),
         "limits": _limits(folder),
         "parameters": {
-            "figure": _figure(
+            "figure": embed(
                 folder,
                 "parameters.png",
                 "Pulls of the nuisance parameters and their impacts on the limit; the numbers are "
@@ -159,11 +117,11 @@ def _context(folder: LimitsFolder, result: Result | None) -> dict[str, Any]:
                 "moves if a parameter is held one standard deviation off.",
                 wide=True,
             ),
-            "table": tables.parameter_table(folder),
+            "table": limits_tables.parameter_table(folder),
         },
-        "combinations": tables.combination_table(folder),
+        "combinations": limits_tables.combination_table(folder),
         "provenance": {
-            "files": tables.file_table(folder),
+            "files": limits_tables.file_table(folder),
             "lineages": {
                 key.replace("_", " "): value
                 for key, value in manifest.items()
@@ -172,7 +130,7 @@ def _context(folder: LimitsFolder, result: Result | None) -> dict[str, Any]:
             "templates": manifest.get("shower_templates_sha256", {}),
             "manifest": json.dumps(manifest, indent=1, ensure_ascii=False),
         },
-        "downloads": _downloads(folder),
+        "downloads": downloads(folder),
     }
 
 
@@ -191,30 +149,20 @@ def _headline(folder: LimitsFolder, observed: Mapping[str, int] | None) -> dict[
     values = {}
     for what in ("observed", "expected_median", "expected_minus1", "expected_plus1"):
         curve = folder.limit(what)
-        values[what] = None if curve is None else tables.scientific(float(curve[i]))
+        values[what] = None if curve is None else scientific(float(curve[i]))
     manifest = folder.manifest
     return {
         **values,
         "mass": f"{1e3 * folder.masses[i]:.3g}",
         "level": f"{100 * manifest['confidence_level']:g}",
         "method": folder.method,
-        "eot": tables.scientific(sum(folder.eot.values())),
-        "eot_of": {name: tables.scientific(value) for name, value in folder.eot.items()},
+        "eot": scientific(sum(folder.eot.values())),
+        "eot_of": {name: scientific(value) for name, value in folder.eot.items()},
         "events": None if observed is None else sum(observed.values()),
         "events_of": observed,
         "excess": manifest.get("excess"),
         "consistency": manifest.get("consistency"),
     }
-
-
-def _figure(
-    folder: LimitsFolder, name: str, alt: str, caption: str, *, wide: bool = False
-) -> Figure:
-    return Figure(_data_uri(folder.files[name], "image/png"), alt, caption, wide)
-
-
-def _data_uri(content: bytes, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def _selection(result: Result) -> dict[str, Any]:
@@ -227,38 +175,16 @@ def _selection(result: Result) -> dict[str, Any]:
         "flow": tables.cut_flow_table(flows, box),
         "of_periods": tables.period_flow_tables(flows, box),
         "cuts": tables.cuts_tables(result.about["cuts"]),
-        "panels": [panel for period in result.tallies if (panel := _panels(result, period))],
+        "panels": [
+            panel for period in result.tallies if (panel := n_minus_1_panels(result, period))
+        ],
     }
-
-
-def _panels(result: Result, period: str) -> Panels | None:
-    """Return the N-1 figures of a period; None if its processor filled none."""
-    about, histograms = result.about, result.tallies[period].histograms
-    chosen = {
-        key: (histograms[n_minus_1_name(*key)], window)
-        for key, window in result.windows(period).items()
-        if n_minus_1_name(*key) in histograms
-    }
-    if not chosen:
-        return None
-    kind = "simulated events, stacked" if about["simulated"][period] else "measured events"
-    asked = "; missing_energy is not asked" if about["blinded"] else ""
-    classes = sorted({i for histogram, _ in chosen.values() for i in classes_of(histogram)})
-    return Panels(
-        period,
-        f"{kind}{asked}",
-        tuple((CLASSES[i].replace("_", " "), colour(i)) for i in classes),
-        tuple(
-            Markup(svg_n_minus_1(histogram, window=window, title=cut))
-            for (cut, _), (histogram, window) in chosen.items()
-        ),
-    )
 
 
 def _plane(folder: LimitsFolder) -> Figure | None:
     if "plane.png" not in folder.files:
         return None
-    return _figure(
+    return embed(
         folder,
         "plane.png",
         "Two maps of events against ECAL and HCAL energy: tagged electrons, and events after all "
@@ -279,7 +205,7 @@ def _background(folder: LimitsFolder, observed: Mapping[str, int] | None) -> dic
         "origins": tables.origin_table(folder),
         "fits": [tables.fit_table(scope, fit) for scope, fit in fits.items()],
         "figures": [
-            _figure(
+            embed(
                 folder,
                 name,
                 f"Events of sideband C against ECAL energy, {name[9:-4]}, with all fitted "
@@ -295,7 +221,7 @@ def _background(folder: LimitsFolder, observed: Mapping[str, int] | None) -> dic
 
 def _signal(folder: LimitsFolder) -> dict[str, Any]:
     figures = [
-        _figure(
+        embed(
             folder,
             "yields.png",
             "Dark photons in the signal box per electron on target against the mass",
@@ -304,7 +230,7 @@ def _signal(folder: LimitsFolder) -> dict[str, Any]:
     ]
     if "efficiency.png" in folder.files:
         figures.append(
-            _figure(
+            embed(
                 folder,
                 "efficiency.png",
                 "Signal efficiency against the energy of the dark photon, for four masses",
@@ -313,43 +239,26 @@ def _signal(folder: LimitsFolder) -> dict[str, Any]:
         )
     return {
         "dark_matter": folder.manifest["signal"]["dark_matter"],
-        "efficiency": tables.efficiency_table(folder),
-        "yields": tables.yields_table(folder),
+        "efficiency": limits_tables.efficiency_table(folder),
+        "yields": limits_tables.yields_table(folder),
         "figures": figures,
     }
 
 
 def _limits(folder: LimitsFolder) -> dict[str, Any]:
     return {
-        "figure": _figure(
+        "figure": embed(
             folder,
             "limit.png",
             "Upper limit on epsilon against the mass of the dark photon, with expected bands and "
             "published points; the numbers are in the table below",
-            "Observed limit (while the box is closed: none), expected limits with their bands, "
-            "other methods, and published points.",
+            "The signal box is closed: expected limits with their bands, and published points."
+            if folder.closed
+            else "Observed limit, expected limits with their bands, observed limits by other "
+            "methods, and published points.",
         ),
-        "table": tables.limit_table(folder),
-        "methods": tables.method_table(folder),
-        "published": tables.published_table(folder),
+        "table": limits_tables.limit_table(folder),
+        "methods": limits_tables.method_table(folder),
+        "published": limits_tables.published_table(folder),
         "notes": folder.manifest["methods"]["notes"],
     }
-
-
-def _downloads(folder: LimitsFolder) -> list[dict[str, Any]]:
-    """Return all files with their hashes; tables and likelihoods also as links."""
-    manifest = (folder.path / MANIFEST).read_bytes()
-    listed = []
-    for name, content in sorted({**folder.files, MANIFEST: manifest}.items()):
-        kind = _TYPES.get(Path(name).suffix)
-        inside = kind is not None and len(content) <= LARGEST
-        listed.append(
-            {
-                "name": name,
-                "about": ABOUT.get(name, "figure" if name.endswith(".png") else ""),
-                "size": f"{len(content) / 1e3:,.0f} kB",
-                "sha256": folder.manifest["outputs"].get(name, "–"),
-                "href": _data_uri(content, str(kind)) if inside else None,
-            }
-        )
-    return listed
