@@ -25,12 +25,19 @@ PUBLISHED = {
     "combinations.csv",
     "parameters.csv",
     "parameters.png",
+    "background.csv",
+    "signal.csv",
+    "yields.csv",
+    "yields.png",
     "workspace.json",
     "patchset.json",
     "hs3.json",
     "manifest.json",
 }
-OUTPUTS = PUBLISHED | {"plane.png", "plane.csv", "efficiency.png", "efficiency.csv"}
+OUTPUTS = PUBLISHED | {
+    *("plane.png", "plane.csv", "efficiency.png", "efficiency.csv", "selection.zip"),
+    *(f"sideband_{group}.{end}" for group in ("I-III", "IV-V") for end in ("png", "csv")),
+}
 
 
 def one_line(err: str) -> str:

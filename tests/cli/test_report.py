@@ -68,7 +68,7 @@ def test_an_existing_page_stops_before_anything_long(run):
 @pytest.mark.slow
 def test_the_shortest_way_to_a_page(run):
     """Without a folder a limit is computed, and only the page is kept."""
-    code, out, err = run("report", "--published", "--period", "IV", "--period", "V")
+    code, _, err = run("report", "--published", "--period", "IV", "--period", "V")
     assert code == 0, err
     assert [path.name for path in Path().iterdir()] == ["report.html"]
     text = Path("report.html").read_text()
