@@ -117,7 +117,8 @@ def run_limits(  # noqa: PLR0913 - what the command asks
     from na64ana.processing.processors import load_processor  # noqa: PLC0415
     from na64ana.workflow.events import files_or_simulated  # noqa: PLC0415
     from na64ana.workflow.limits import limits_from_events, limits_from_published  # noqa: PLC0415
-    from na64ana.workflow.outputs import earlier_files, output_names, write_outputs  # noqa: PLC0415
+    from na64ana.workflow.limits_files import earlier_files, output_names  # noqa: PLC0415
+    from na64ana.workflow.outputs import write_outputs  # noqa: PLC0415
     from na64ana.workflow.selection import Settings  # noqa: PLC0415
 
     config = load_config(config_path)

@@ -22,7 +22,8 @@ from na64ana.tally.efficiency import Efficiency
 from na64ana.tally.tally import Tally
 from na64ana.workflow.datasets import CheckedDatasets
 from na64ana.workflow.limits import LimitsResult
-from na64ana.workflow.outputs import SHOWN_MASSES, compare_with_published
+from na64ana.workflow.outputs import compare_with_published
+from na64ana.workflow.presentation import SHOWN_MASSES
 from na64ana.workflow.skim import Skimmed
 from na64ana.workflow.yields import Yields
 

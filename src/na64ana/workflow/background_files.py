@@ -15,13 +15,12 @@ from na64ana.background.table import LIMIT_LEVEL, BackgroundTable
 from na64ana.io.atomic import atomic_files
 from na64ana.provenance import lineage, package_versions
 from na64ana.workflow.figures import draw_plane, draw_sideband, sideband_fits
+from na64ana.workflow.presentation import SMALL, TITLES
 from na64ana.workflow.stored_background import (
     StoredBackground,
     append_background,
 )
 
-#: Events below which tables for readers print no number; CSV and JSON have all.
-SMALL = 1e-3
 _COLUMNS = (
     *("period", "source", "counted", "events", "events_minus_1_sigma", "events_plus_1_sigma"),
     *(f"upper_limit_{100 * LIMIT_LEVEL:.0f}", "error_common_to", "method", "inputs", "lineage"),
@@ -31,14 +30,6 @@ _IDENTITY = (
     *("box", "versions", "configuration_sha256", "selection_lineage", "control_sample_lineage"),
     *("eot", "background", "background_not_counted", "extrapolations"),
 )
-#: What the sources are called in a table that is read.
-TITLES = {
-    "dimuon": "dimuon losses and decays",
-    "decay": "mu, pi, K decays in flight",
-    "upstream": "upstream interactions, lost neutrals",
-    "hadron": "hadrons from the dump",
-    "punch_through": "punch-through of neutral hadrons",
-}
 
 
 def file_names(found: StoredBackground) -> tuple[str, ...]:

@@ -15,8 +15,8 @@ from na64ana.errors import DataError, OutputError
 from na64ana.io.atomic import atomic_files, atomic_path, check_writable
 from na64ana.workflow.hepdata_columns import REACTION, HepTable
 from na64ana.workflow.hepdata_tables import make_tables
+from na64ana.workflow.limits_files import MANIFEST
 from na64ana.workflow.limits_folder import LimitsFolder, read_limits
-from na64ana.workflow.outputs import MANIFEST
 
 SUBMISSION = "submission.yaml"
 #: Version of HEPData's schemas.

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from na64ana.background.table import BackgroundTable
-from na64ana.workflow.background_files import TITLES
 from na64ana.workflow.hepdata_columns import (
     NONE,
     HepTable,
@@ -28,6 +27,7 @@ from na64ana.workflow.hepdata_events import (
     yields_table,
 )
 from na64ana.workflow.limits_folder import LimitsFolder
+from na64ana.workflow.presentation import TITLES
 
 
 def make_tables(folder: LimitsFolder) -> list[HepTable]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from na64ana.background.table import BackgroundRow, BackgroundTable, Estimate
 from na64ana.errors import DataError
 from na64ana.provenance import sha256_bytes
-from na64ana.workflow.outputs import FILES, MANIFEST
+from na64ana.workflow.limits_files import FILES, MANIFEST
 
 Floats = npt.NDArray[np.float64]
 #: What a manifest says, whatever it was made from.

@@ -21,36 +21,15 @@ from na64ana.workflow.background_files import background_csv
 from na64ana.workflow.details import Details
 from na64ana.workflow.figures import draw_plane, draw_sideband, sideband_fits
 from na64ana.workflow.limits import EventAnalysis, LimitsResult
+from na64ana.workflow.limits_files import MANIFEST, SELECTION
 from na64ana.workflow.manifest import make_manifest
+from na64ana.workflow.presentation import compare_points
 from na64ana.workflow.results import write_selected
 from na64ana.workflow.signal_outputs import signal_csv, write_efficiencies, write_signal_yields
 
-#: The tallies, box closed: cut flow and N-1 histograms.
-SELECTION = "selection.zip"
-MANIFEST = "manifest.json"
 Floats = npt.NDArray[np.float64]
 
-FILES = (
-    *("limits.csv", "limit.png", "combinations.csv", "parameters.csv", "parameters.png"),
-    *("background.csv", "signal.csv", "yields.csv", "yields.png"),
-    *("workspace.json", "patchset.json", "hs3.json", MANIFEST),
-)
-#: Written too when there are event files, and a figure of each fit of sideband C.
-EVENT_FILES = ("plane.png", "plane.csv", "efficiency.png", "efficiency.csv", SELECTION)
-SIDEBANDS = "sideband_*.*"
-#: Masses [MeV] near which a table for readers has a row; limits.csv has all.
-SHOWN_MASSES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _SIGMAS = ("minus2", "minus1", "median", "plus1", "plus2")
-
-
-def output_names(*, published: bool) -> tuple[str, ...]:
-    """Return the names of the files that will be written."""
-    return FILES if published else FILES + EVENT_FILES
-
-
-def earlier_files(folder: Path) -> set[str]:
-    """Return the names of files of an earlier run that another run may not write again."""
-    return {*EVENT_FILES, *(path.name for path in folder.glob(SIDEBANDS))}
 
 
 def write_outputs(result: LimitsResult, folder: Path, *, inputs: dict[str, Any]) -> tuple[str, ...]:
@@ -167,19 +146,6 @@ def compare_with_published(curve: LimitCurve) -> list[tuple[float, float, float]
     """
     ours = curve.expected[:, 2] if curve.observed is None else curve.observed
     return compare_points(curve.masses, ours)
-
-
-def compare_points(masses: Floats, epsilon: Floats) -> list[tuple[float, float, float]]:
-    """Return mass [GeV], published epsilon and that of a curve over it, at the published points.
-
-    Interpolated in both logarithms. Points outside the masses ``(n,)`` [GeV] are left out.
-    """
-    rows = []
-    for mass, published in load_reference("na64_2023").points:
-        if masses[0] <= mass <= masses[-1]:
-            logs = np.interp(np.log(mass), np.log(masses), np.log(epsilon))
-            rows.append((mass, published, float(np.exp(logs)) / published))
-    return rows
 
 
 def _curve_columns(curve: LimitCurve) -> dict[str, Any]:

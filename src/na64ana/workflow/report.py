@@ -11,8 +11,8 @@ from na64ana.errors import DataError
 from na64ana.io.atomic import atomic_path
 from na64ana.workflow import report_limits as limits_tables
 from na64ana.workflow import report_tables as tables
+from na64ana.workflow.limits_files import SELECTION
 from na64ana.workflow.limits_folder import LimitsFolder, read_limits
-from na64ana.workflow.outputs import SELECTION
 from na64ana.workflow.report_figures import Figure, downloads, embed, n_minus_1_panels
 from na64ana.workflow.report_format import scientific
 from na64ana.workflow.results import Result, read_result

@@ -10,8 +10,8 @@ from markupsafe import Markup
 from na64ana.plotting.svg import classes_of, colour, svg_n_minus_1
 from na64ana.tally.cut_flow import CLASSES
 from na64ana.tally.fill import n_minus_1_name
+from na64ana.workflow.limits_files import MANIFEST, SELECTION
 from na64ana.workflow.limits_folder import LimitsFolder
-from na64ana.workflow.outputs import MANIFEST, SELECTION
 from na64ana.workflow.results import Result
 
 #: Files beyond this size [bytes] are not put into the page.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from na64ana.workflow.background_files import SMALL
+from na64ana.workflow.presentation import SMALL
 
 Cell = str | Markup
 

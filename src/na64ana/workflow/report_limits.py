@@ -6,7 +6,7 @@ from markupsafe import Markup
 from na64ana.config.reference import load_reference
 from na64ana.tally.cut_flow import count, percent
 from na64ana.workflow.limits_folder import LimitsFolder
-from na64ana.workflow.outputs import SHOWN_MASSES, compare_points
+from na64ana.workflow.presentation import SHOWN_MASSES, compare_points
 from na64ana.workflow.report_format import Cell, PageTable, scientific
 
 

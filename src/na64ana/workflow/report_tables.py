@@ -9,8 +9,8 @@ from markupsafe import Markup
 from na64ana.background.table import BackgroundTable
 from na64ana.config.observables import OBSERVABLES
 from na64ana.tally.cut_flow import CutFlow, count, percent
-from na64ana.workflow.background_files import TITLES
 from na64ana.workflow.limits_folder import LimitsFolder
+from na64ana.workflow.presentation import TITLES
 from na64ana.workflow.report_format import Cell, PageTable, between, events
 
 

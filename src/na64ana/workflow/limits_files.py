@@ -1,0 +1,25 @@
+"""The names of the files of `na64ana limits`."""
+
+from pathlib import Path
+
+#: The tallies, box closed: cut flow and N-1 histograms.
+SELECTION = "selection.zip"
+MANIFEST = "manifest.json"
+FILES = (
+    *("limits.csv", "limit.png", "combinations.csv", "parameters.csv", "parameters.png"),
+    *("background.csv", "signal.csv", "yields.csv", "yields.png"),
+    *("workspace.json", "patchset.json", "hs3.json", MANIFEST),
+)
+#: Written too when there are event files, and a figure of each fit of sideband C.
+EVENT_FILES = ("plane.png", "plane.csv", "efficiency.png", "efficiency.csv", SELECTION)
+SIDEBANDS = "sideband_*.*"
+
+
+def output_names(*, published: bool) -> tuple[str, ...]:
+    """Return the names of the files that will be written."""
+    return FILES if published else FILES + EVENT_FILES
+
+
+def earlier_files(folder: Path) -> set[str]:
+    """Return the names of files of an earlier run that another run may not write again."""
+    return {*EVENT_FILES, *(path.name for path in folder.glob(SIDEBANDS))}
