@@ -3,6 +3,7 @@
 import json
 import shutil
 import tarfile
+import warnings
 from pathlib import Path
 
 import pyhf
@@ -29,37 +30,39 @@ def submission(source, tmp_path_factory) -> Path:
     return folder
 
 
-def _validator() -> FullSubmissionValidator:
-    return FullSubmissionValidator(schema_version=SCHEMA, autoload_remote_schemas=False)
+def _messages(**what: Path) -> list[str]:
+    """Return what HEPData's validator says against a folder or an archive."""
+    validator = FullSubmissionValidator(schema_version=SCHEMA, autoload_remote_schemas=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # it leaves files to the collector
+        valid = validator.validate(**{name: str(path) for name, path in what.items()})
+    found = [one.message for some in validator.get_messages().values() for one in some]
+    assert valid == (not found)
+    return found
 
 
 def _tables(folder: Path) -> dict[str, dict]:
     with (folder / "submission.yaml").open() as file:
         _, *documents = yaml.safe_load_all(file)
-    return {one["name"]: yaml.safe_load((folder / one["data_file"]).open()) for one in documents}
+    return {
+        one["name"]: yaml.safe_load((folder / one["data_file"]).read_text()) for one in documents
+    }
 
 
 def test_hepdata_takes_folder_and_archive(submission):
-    for what in ({"directory": str(submission)}, {"archive": str(archive_path(submission))}):
-        validator = _validator()
-        assert validator.validate(**what), validator.get_messages()
-        assert (
-            len(
-                next(files for kind, files in validator.valid_files.items() if kind.value == "data")
-            )
-            >= 9
-        )
+    assert _messages(directory=submission) == []
+    assert _messages(archive=archive_path(submission)) == []
+    assert len(_tables(submission)) >= 8
     with tarfile.open(archive_path(submission)) as archive:
         assert set(archive.getnames()) == {path.name for path in submission.iterdir()}
 
 
 def test_the_validator_would_notice(submission, tmp_path):
-    """A table that is missing, and one without a header."""
     copy = Path(shutil.copytree(submission, tmp_path / "copy"))
     (copy / "background.yaml").unlink()
-    assert not _validator().validate(directory=str(copy))
+    assert any("Missing data_file" in said for said in _messages(directory=copy))
     (copy / "background.yaml").write_text("independent_variables: []\n")
-    assert not _validator().validate(directory=str(copy))
+    assert any("background.yaml is invalid" in said for said in _messages(directory=copy))
 
 
 def test_limits_are_those_of_the_folder(submission, source):

@@ -4,6 +4,7 @@ import gzip
 import importlib.util
 import io
 import tarfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -189,12 +190,16 @@ def _validate(folder: Path) -> bool:
     """
     if importlib.util.find_spec("hepdata_validator") is None:
         return False
-    from hepdata_validator.full_submission_validator import (  # noqa: PLC0415
-        FullSubmissionValidator,
-    )
+    with warnings.catch_warnings():
+        # version 0.3.6 imports what jsonschema is about to drop, and leaves files to the collector
+        warnings.simplefilter("ignore")
+        from hepdata_validator.full_submission_validator import (  # noqa: PLC0415
+            FullSubmissionValidator,
+        )
 
-    validator = FullSubmissionValidator(schema_version=SCHEMA, autoload_remote_schemas=False)
-    if not validator.validate(directory=str(folder)):
+        validator = FullSubmissionValidator(schema_version=SCHEMA, autoload_remote_schemas=False)
+        valid = validator.validate(directory=str(folder))
+    if not valid:
         found = [one.message for some in validator.get_messages().values() for one in some]
         msg = f"the submission is no valid HEPData: {found[0] if found else 'unknown'}; report this"
         raise OutputError(msg)
