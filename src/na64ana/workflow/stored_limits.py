@@ -17,8 +17,9 @@ from na64ana.stats.check import load_workspace, read_model
 from na64ana.stats.curve import LimitCurve
 from na64ana.stats.model import CountingModel, EventLimit
 from na64ana.workflow.limits import LimitsResult
+from na64ana.workflow.limits_files import LIMITS
 
-NAME, WORKSPACE = "limits.json", "workspace.json"
+WORKSPACE = "workspace.json"
 FORMAT = 1
 #: A file of a thousand masses has 1 MB.
 _SIZE_MAX = 100_000_000
@@ -88,7 +89,7 @@ def load_limits(folder: Path) -> StoredLimits:
     DataError
         If a file is missing, damaged, or not of this version.
     """
-    content = _read(folder / NAME)
+    content = _read(folder / LIMITS)
     try:
         model = read_model(load_workspace(folder / WORKSPACE))
     except LimitError as error:
@@ -96,11 +97,11 @@ def load_limits(folder: Path) -> StoredLimits:
     try:
         stored = _stored(content, model)
     except (KeyError, TypeError, ValueError) as error:
-        msg = f"{folder / NAME}: damaged ({type(error).__name__}: {error}); run 'limits' again"
+        msg = f"{folder / LIMITS}: damaged ({type(error).__name__}: {error}); run 'limits' again"
         raise DataError(msg) from error
     wanted = [names.channel(period) for period in stored.acceptances]
     if wanted != list(dict.fromkeys(channel.name for channel in model.channels)):
-        msg = f"{folder}: {NAME} and {WORKSPACE} are not of one run; run 'limits' again"
+        msg = f"{folder}: {LIMITS} and {WORKSPACE} are not of one run; run 'limits' again"
         raise DataError(msg)
     return stored
 

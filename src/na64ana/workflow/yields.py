@@ -158,13 +158,19 @@ def make_yields(model: Model, masses: Sequence[float], e_ecal_max: float) -> Yie
             f"{beam - edges[0]:g} GeV"
         )
         raise ModelError(msg)
+    return yields_of(table, chosen, e_ecal_max)
+
+
+def yields_of(table: YieldTable, masses: Floats, e_ecal_max: float) -> Yields:
+    """Return the yields of a table at masses ``(n,)`` [GeV] in a box [GeV], and their errors."""
+    beam = table.model.beamline.energy
     return Yields(
         table=table,
         e_ecal_max=e_ecal_max,
-        masses=chosen,
-        made={c: table.above(chosen, beam - e_ecal_max, c) for c in CHANNELS},
-        in_box={c: table.in_box(chosen, e_ecal_max, c) for c in CHANNELS},
-        errors=compute_errors(table, chosen, e_ecal_max),
+        masses=masses,
+        made={c: table.above(masses, beam - e_ecal_max, c) for c in CHANNELS},
+        in_box={c: table.in_box(masses, e_ecal_max, c) for c in CHANNELS},
+        errors=compute_errors(table, masses, e_ecal_max),
     )
 
 
