@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import dask
 import pytest
 from distributed import Client
 
@@ -137,6 +138,17 @@ def test_a_task_that_always_kills_is_named(config, event_paths, faulty, request,
         pytest.raises(IncompleteDataError, match=r"I\.root, events \d+ to \d+: its .* times"),
     ):
         process(files, config, mine, chunk_size=CHUNK, make_pool=make_pool, tries=2)
+
+
+def test_workers_that_their_cluster_gives_up_are_replaced(
+    config, event_paths, clean, faulty, dask_site
+):
+    """Both die, and take longer to start again than Dask waits for them."""
+    mine = faulty('if first_time("x") or first_time("y"): os._exit(9)')
+    files = open_files({"I": event_paths["I"]}, config, mine)
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "100ms"}):
+        run = process(files, config, mine, chunk_size=CHUNK, make_pool=dask_site)
+    assert run.tallies["I"].same_content(clean.tallies["I"])
 
 
 @pytest.fixture

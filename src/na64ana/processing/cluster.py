@@ -24,6 +24,9 @@ from na64ana.processing.work import Done, Work
 FAN_IN = 20
 #: Tasks that a worker has waiting.
 QUEUED = 3
+#: The same for each worker that an adaptive cluster may ask for: Dask asks by the seconds of the
+#: tasks that wait, five of them per worker, and short tasks must add up to that.
+WAITING = 20
 #: Seconds after which workers are counted again: they come and go.
 RECOUNT = 5.0
 #: Seconds without any worker after which nobody is expected to come [s].
@@ -44,11 +47,16 @@ class DaskWorkers:
         Its workers have one thread each.
     timeout : float or None
         Seconds after which a task's worker stops itself.
+    adaptive : int
+        Workers that come if there are tasks for them, of a cluster that is adaptive.
     """
 
-    def __init__(self, work: Work, client: Client, *, timeout: float | None = None) -> None:
+    def __init__(
+        self, work: Work, client: Client, *, timeout: float | None = None, adaptive: int = 0
+    ) -> None:
         self._client: Any = client
         self._timeout, self._address = timeout, str(client.scheduler_info()["address"])
+        self._adaptive = adaptive
         # The scheduler gives it to every worker, also to those that come later.
         self._name = f"na64ana-{time.time_ns():x}"
         with self._reaching():
@@ -62,7 +70,7 @@ class DaskWorkers:
     @property
     def free(self) -> int:
         self._expect_workers()
-        return QUEUED * self._workers - self.busy
+        return max(QUEUED * self._workers, WAITING * self._adaptive) - self.busy
 
     @property
     def busy(self) -> int:
@@ -102,11 +110,18 @@ class DaskWorkers:
             return Outcome(task, error)
 
     def _expect_workers(self) -> None:
-        """Stop if no worker has been there for long: tasks would wait for ever."""
+        """Count workers, and ask for those that were lost.
+
+        A worker that its cluster gave up, or a job that reached its walltime, is not replaced by
+        Dask on its own. Without any worker for long the pool is lost: tasks would wait for ever.
+        """
         if time.monotonic() < self._counted + RECOUNT:
             return
         with self._reaching():
             there = len(self._client.nthreads())
+            cluster = self._client.cluster  # None for a scheduler that stands
+            if cluster is not None and there < (wanted := len(cluster.plan)):
+                cluster.scale(wanted)  # starts what is missing; what is on its way counts
         self._counted = time.monotonic()
         self._workers = max(there, 1)
         self._last_seen = self._counted if there else self._last_seen
@@ -144,7 +159,10 @@ class DaskWorkers:
     def _sum(self, futures: Sequence[Future]) -> Future:
         if len(futures) == 1:
             return futures[0]
-        return self._client.submit(_add_up, list(futures), key=f"sum-{time.time_ns():x}")
+        # before the tasks that wait: tallies would fill the memory of workers
+        return self._client.submit(
+            _add_up, list(futures), key=f"sum-{time.time_ns():x}", priority=1
+        )
 
     @contextlib.contextmanager
     def _reaching(self) -> Iterator[None]:

@@ -31,6 +31,9 @@ _OPTIONS = {
     "distributed.worker.daemon": True,
     # workers on a busy machine take long to start
     "distributed.comm.timeouts.connect": "120s",
+    # a worker that dies is started again by its nanny, and imports for long on a busy machine or
+    # from a slow disk; after this time its cluster closes it, job and all (Dask: 15 s)
+    "distributed.deploy.lost-worker-timeout": "120s",
     # a sampling profiler runs beside each task
     "distributed.worker.profile.enabled": False,
 }
@@ -79,7 +82,8 @@ def open_site(site: Site, tell: Tell = _quiet) -> Iterator[MakePool]:
         if client.dashboard_link:
             tell(f"dashboard: {client.dashboard_link}")
         check_workers(client)
-        yield lambda work: DaskWorkers(work, client, timeout=site.timeout)
+        adaptive = site.jobs if isinstance(site, BatchSite) and site.adaptive else 0
+        yield lambda work: DaskWorkers(work, client, timeout=site.timeout, adaptive=adaptive)
 
 
 def job_script(site: Site) -> str:
@@ -198,8 +202,8 @@ def _standing(site: SchedulerSite) -> Iterator["Client"]:
 
 
 def _wait(client: "Client", site: BatchSite) -> None:
-    if site.adaptive:  # a job comes when there is a task
-        client.submit(int, 1)
+    # an adaptive job comes when there is a task, which is one while its future is held
+    first = client.submit(int, 1) if site.adaptive else None
     try:
         client.wait_for_workers(1, timeout=site.wait)
     except TimeoutError as error:
@@ -208,6 +212,7 @@ def _wait(client: "Client", site: BatchSite) -> None:
             "give the site a longer wait"
         )
         raise IncompleteDataError(msg) from error
+    del first
 
 
 def _batch(site: BatchSite) -> tuple[Any, dict[str, Any]]:
