@@ -16,7 +16,8 @@ import cloudpickle
 from distributed import Client, KilledWorker, WorkerPlugin, get_worker
 
 from na64ana.errors import NA64AnaError
-from na64ana.processing.pools import DEATHS, Outcome, PoolLost, SumLost, WorkerDied, portable
+from na64ana.processing.pools import DEATHS, Outcome, PoolLost, SumLost, WorkerDied
+from na64ana.processing.serving import portable
 from na64ana.processing.tasks import Task
 from na64ana.processing.work import Done, Work
 
@@ -208,19 +209,22 @@ class _Carrier(WorkerPlugin):
     @property
     def work(self) -> Work:
         if self._work is None:
+            from na64ana.processing import warm  # noqa: F401, PLC0415 - what all tasks need
+
             self._work = cloudpickle.loads(self._content)
         return self._work
 
 
 def _watched(name: str, task: Task, timeout: float | None) -> Done:
     """Do a task; if it hangs, end the worker: nothing less stops a read that never returns."""
-    timer = None if timeout is None else threading.Timer(timeout, os._exit, (TOO_LONG,))
-    if timer is not None:
-        timer.daemon = True
-        timer.start()
+    timer = None
     try:
         carrier: Any = get_worker().plugins[name]
-        work: Work = carrier.work
+        work: Work = carrier.work  # the first time it imports for seconds, which are no task's
+        if timeout is not None:
+            timer = threading.Timer(timeout, os._exit, (TOO_LONG,))
+            timer.daemon = True
+            timer.start()
         return work(task)
     except Exception as error:  # noqa: BLE001 - it travels
         raise portable(error) from None

@@ -159,7 +159,15 @@ def _client(site: Site) -> Iterator["Client"]:
     else:
         batch = _as_batch(site)
         make, options = _batch(batch)
-        with make(**options, silence_logs=50) as cluster, Client(cluster) as client:
+        with (
+            # any port: several runs on a machine have a dashboard each
+            make(
+                **options,
+                scheduler_options={"dashboard_address": ":0", "port": batch.port},
+                silence_logs=50,
+            ) as cluster,
+            Client(cluster) as client,
+        ):
             if batch.adaptive:
                 cluster.adapt(minimum=0, maximum=batch.jobs)
             else:
@@ -232,6 +240,8 @@ def _batch(site: BatchSite) -> tuple[Any, dict[str, Any]]:
         # a worker that lost its scheduler ends, and gives its slot back
         "death_timeout": 120,
     }
+    if site.worker_ports is not None:
+        options["worker_extra_args"] = ["--worker-port", site.worker_ports]
     if site.python is not None:
         options["python"] = site.python
     directives = list(site.directives)
