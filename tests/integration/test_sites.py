@@ -1,17 +1,21 @@
 """Sites: SLURM and HTCondor through dask-jobqueue, XRootD, a standing scheduler over TLS."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
 import pytest
+import yaml
+from pydantic import TypeAdapter
 
 from na64ana.config.load import load_config
-from na64ana.config.sites import HTCondorSite, ProcessesSite, SchedulerSite, SlurmSite, Tls
+from na64ana.config.sites import HTCondorSite, ProcessesSite, SchedulerSite, Site, SlurmSite, Tls
 from na64ana.errors import ConfigError, UnreadableError
 from na64ana.io.location import expand
 from na64ana.processing.processors import load_processor
@@ -152,6 +156,19 @@ def test_the_job_script_of_slurm():
     for line in ("#SBATCH -p main", "#SBATCH --mem=3G", "#SBATCH -t 02:00:00"):
         assert line in text.splitlines()
     assert "export MALLOC_TRIM_THRESHOLD_=1073741824" in text
+
+
+def test_the_examples_of_the_documentation_are_complete():
+    text = (Path(__file__).parents[2] / "docs/scaling.md").read_text()
+    blocks = re.findall(r"^    sites:\n(?:(?:    .*)?\n)+", text, re.MULTILINE)
+    sites = [
+        site for one in blocks for site in yaml.safe_load(textwrap.dedent(one))["sites"].items()
+    ]
+    assert [name for name, _ in sites] == ["batch", "lxplus"]
+    scripts = [job_script(TypeAdapter(Site).validate_python(site)) for _, site in sites]
+    assert "module load python/3.11" in scripts[0].splitlines()
+    assert "+SendCredential = True" in scripts[1].splitlines()
+    assert "--worker-port 10000:10100" in scripts[1]
 
 
 def test_a_site_without_jobs_has_no_script():
