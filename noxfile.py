@@ -59,10 +59,8 @@ def tests(session: nox.Session) -> None:
     arguments = session.posargs or ["--cov", "--cov-report=term:skip-covered"]
     # Tests start dozens of processes, and each imports five times as long without compiled files,
     # which uv does not make; here they are made on the way, apart from the sources.
-    bytecode = {
-        "PYTHONDONTWRITEBYTECODE": "",
-        "PYTHONPYCACHEPREFIX": str(session.cache_dir.resolve()),
-    }
+    folder = str(session.cache_dir.resolve() / "bytecode")
+    bytecode = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": folder}
     session.run("pytest", "-n", "2", "--dist", "loadfile", *arguments, env=bytecode)
 
 

@@ -70,11 +70,12 @@ def jobs_of_slurm() -> int:
 
 @pytest.mark.usefixtures("slurm")
 def test_adaptive_jobs_come_with_tasks_and_go_without(
-    config, event_paths, templates, clean, tmp_path
+    config, event_paths, templates, clean, tmp_path, monkeypatch
 ):
     """Tasks of half a second, as for a selection that thinks longer than the shipped one."""
     path = tmp_path / "slow.py"
     path.write_text(SLOW)
+    monkeypatch.setattr("na64ana.processing.sites.IDLE", 5)
     slow = load_processor(path, config, blinded=True, templates=templates)
     files = open_files({"I": event_paths["I"]}, config, slow)
     site = SlurmSite(

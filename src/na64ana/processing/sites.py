@@ -37,6 +37,9 @@ _OPTIONS = {
     # a sampling profiler runs beside each task
     "distributed.worker.profile.enabled": False,
 }
+#: Seconds without a task after which an adaptive job is given back: less would lose places in the
+#: queue between two passes.
+IDLE = 30
 #: Time for a standing scheduler to answer [s].
 ANSWER = 20
 
@@ -113,7 +116,8 @@ def check_workers(client: "Client") -> None:
         If not, or it is not installed there.
     """
     ours = version("na64ana")
-    for address, theirs in client.run(_version).items():
+    # one that just goes says nothing
+    for address, theirs in client.run(_version, on_error="ignore").items():
         if theirs != ours:
             found = f"na64ana {theirs}" if theirs else "no na64ana"
             msg = (
@@ -169,7 +173,7 @@ def _client(site: Site) -> Iterator["Client"]:
             Client(cluster) as client,
         ):
             if batch.adaptive:
-                cluster.adapt(minimum=0, maximum=batch.jobs)
+                cluster.adapt(minimum=0, maximum=batch.jobs, wait_count=IDLE)
             else:
                 cluster.scale(jobs=batch.jobs)
             _wait(client, batch)
