@@ -60,8 +60,10 @@ def tests(session: nox.Session) -> None:
     # Tests start dozens of processes, and each imports five times as long without compiled files,
     # which uv does not make; here they are made on the way, apart from the sources.
     folder = str(session.cache_dir.resolve() / "bytecode")
-    bytecode = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": folder}
-    session.run("pytest", "-n", "2", "--dist", "loadfile", *arguments, env=bytecode)
+    settings = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": folder}
+    # two processes of tests, whose libraries must not wait for each other's threads
+    settings |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    session.run("pytest", "-n", "2", "--dist", "loadfile", *arguments, env=settings)
 
 
 @nox.session(default=False)
