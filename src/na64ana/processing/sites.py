@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 #: What workers keep of freed memory [bytes]: dask's nanny would give it back after each chunk,
 #: which costs a third of the reading time.
 KEPT = 1 << 30
-_ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": str(KEPT), "MALLOC_MMAP_THRESHOLD_": str(KEPT)}
+_ENVIRONMENT = {
+    "MALLOC_TRIM_THRESHOLD_": str(KEPT),
+    "MALLOC_MMAP_THRESHOLD_": str(KEPT),
+    # a worker has one core: threads of libraries would wait for each other
+    **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+}
 #: Options of Dask.
 _OPTIONS = {
     "distributed.scheduler.allowed-failures": DEATHS - 1,
