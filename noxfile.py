@@ -57,7 +57,13 @@ def tests(session: nox.Session) -> None:
     """All tests, with coverage; `nox -s tests -- -m 'not slow'` is the quick suite."""
     install(session, "test")
     arguments = session.posargs or ["--cov", "--cov-report=term:skip-covered"]
-    session.run("pytest", "-n", "2", "--dist", "loadfile", *arguments)
+    # Tests start dozens of processes, and each imports five times as long without compiled files,
+    # which uv does not make; here they are made on the way, apart from the sources.
+    folder = str(session.cache_dir.resolve() / "bytecode")
+    settings = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": folder}
+    # two processes of tests, whose libraries must not wait for each other's threads
+    settings |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    session.run("pytest", "-n", "2", "--dist", "loadfile", *arguments, env=settings)
 
 
 @nox.session(default=False)

@@ -1,5 +1,8 @@
 """Shared set-up: the shipped configuration, and real event files made from it once."""
 
+import fcntl
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from na64ana.cli.main import main
 from na64ana.config import Config, load_config
 from na64ana.cuts.template import ShowerTemplate
 from na64ana.io.writing import write_events
@@ -40,10 +44,21 @@ def config() -> Config:
 
 @pytest.fixture(scope="session")
 def event_paths(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Paths:
-    folder = tmp_path_factory.mktemp("events")
-    for period in config.periods:
-        write_simulated_file(folder / f"{period}.root", Plan(config, period, SEED))
-    return {period: (folder / f"{period}.root",) for period in config.periods}
+    """Return a file per period, in a folder that the processes of pytest-xdist share.
+
+    Every other process begins at the other end, so that the work is shared, too.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker is None else base.parent) / "events"
+    folder.mkdir(exist_ok=True)
+    paths = {period: (folder / f"{period}.root",) for period in config.periods}
+    for period in sorted(paths, reverse=(worker or "0")[-1] in "13579"):
+        with (folder / f"{period}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not paths[period][0].exists():
+                write_simulated_file(paths[period][0], Plan(config, period, SEED))
+    return paths
 
 
 @pytest.fixture
@@ -131,3 +146,26 @@ def closed_folder(config: Config, tmp_path_factory: pytest.TempPathFactory) -> P
     written.mkdir()
     write_outputs(result, written, inputs={"seed": SEED, "config": HOSTILE})
     return written
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path, cache):
+    """Return a function that runs na64ana in an empty folder: exit code, stdout, stderr."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("NA64ANA_CACHE", str(cache))
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["na64ana", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        captured = capsys.readouterr()
+        return stopped.value.code, captured.out, captured.err
+
+    return call

@@ -36,6 +36,12 @@ class OutputError(NA64AnaError):
     """A result cannot be written, or would overwrite an earlier one."""
 
 
+class DiskFullError(OutputError):
+    """There is no room for a result: what was done is complete, and only has to be written."""
+
+    exit_code = 3
+
+
 class ModelError(NA64AnaError):
     """A physics model was asked for something outside its range."""
 

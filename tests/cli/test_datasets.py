@@ -95,4 +95,4 @@ def test_a_damaged_catalogue_is_one_line(run, mine, tmp_path, monkeypatch):
     (tmp_path / "other/catalogue.sqlite").write_text("no data base" * 100)
     code, _, err = run("datasets", "check", "--config", mine)
     assert code == 1
-    assert "is no catalogue, is damaged or full" in err
+    assert "is no catalogue or is damaged" in err

@@ -7,12 +7,13 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import pytest
 from selenium import webdriver
@@ -114,9 +115,16 @@ def running_slurm(folder: Path) -> Iterator[None]:
             os.environ["SLURM_CONF"] = before
 
 
+class XRootD(NamedTuple):
+    """A server: the address of the folder that it exports, and its process."""
+
+    address: str
+    process: subprocess.Popen[bytes]
+
+
 @contextlib.contextmanager
-def running_xrootd(folder: Path, user: str = "nobody") -> Iterator[str]:
-    """Run an XRootD server that exports a folder; give the address of the folder."""
+def running_xrootd(folder: Path, user: str = "nobody") -> Iterator["XRootD"]:
+    """Run an XRootD server that exports a folder."""
     if shutil.which("xrootd") is None:
         unavailable("xrootd is not installed (Debian: xrootd-server)")
     with socket.socket() as probe:
@@ -145,8 +153,9 @@ def running_xrootd(folder: Path, user: str = "nobody") -> Iterator[str]:
             return False
 
         wait_for(answers, "the XRootD server")
-        yield f"root://127.0.0.1:{port}/{folder}"
+        yield XRootD(f"root://127.0.0.1:{port}/{folder}", server)
     finally:
+        server.send_signal(signal.SIGCONT)
         server.terminate()
         server.wait(10)
 
@@ -186,14 +195,14 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
         yield driver
 
 
-@pytest.fixture
-def slurm(tmp_path: Path) -> Iterator[None]:
-    """Run a SLURM during a test."""
-    with running_slurm(tmp_path):
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Run a SLURM during the tests of a file."""
+    with running_slurm(tmp_path_factory.mktemp("slurm")):
         yield
 
 
 @pytest.fixture
-def xrootd() -> Callable[[Path], contextlib.AbstractContextManager[str]]:
+def xrootd() -> Callable[[Path], contextlib.AbstractContextManager["XRootD"]]:
     """Return what serves a folder."""
     return running_xrootd

@@ -10,12 +10,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+import dask
 import pytest
 from distributed import Client
 
@@ -32,7 +33,7 @@ from na64ana.workflow.results import read_result
 
 pytestmark = pytest.mark.slow
 
-CHUNK = 4000
+CHUNK, SMALL = 4000, 3000
 #: A processor that does something first, and is `invisible` then.
 TEMPLATE = """
 import os, signal, time
@@ -70,14 +71,15 @@ class Processor:
 
 @pytest.fixture(scope="module")
 def clean(config, event_paths, closed) -> ProcessedRun:
-    files = open_files({"I": event_paths["I"]}, config, closed)
+    """What a run without a fault finds in periods I and II."""
+    files = open_files({name: event_paths[name] for name in ("I", "II")}, config, closed)
     return process(files, config, closed, chunk_size=CHUNK)
 
 
 @pytest.fixture(scope="module")
 def dask_site() -> Iterator[Callable]:
     """A Dask cluster of two processes, for all tests: what a user of `kind: dask` gets."""
-    with open_site(DaskSite(kind="dask", workers=2, memory="3 GB", timeout="8 s")) as make_pool:
+    with open_site(DaskSite(kind="dask", workers=2, memory="1500 MB", timeout="6 s")) as make_pool:
         yield make_pool
 
 
@@ -92,51 +94,78 @@ def faulty(config, templates, tmp_path) -> Callable[[str], TallyProcessor]:
     return make
 
 
-@contextmanager
-def pool(kind: str, request: pytest.FixtureRequest) -> Iterator[Callable]:
-    if kind == "dask":
-        yield request.getfixturevalue("dask_site")
-        return
-    site = ProcessesSite(kind="processes", workers=2, timeout="4 s", memory="3 GB")
+@pytest.fixture(scope="module")
+def processes_site() -> Iterator[Callable]:
+    site = ProcessesSite(kind="processes", workers=2, timeout="2 s", memory="3 GB")
     with open_site(site) as make_pool:
         yield make_pool
 
 
-ONCE = {
-    "killed": 'if start > 3000 and first_time("x"): os.kill(os.getpid(), signal.SIGKILL)',
-    "hanging": 'if start > 3000 and first_time("x"): time.sleep(120)',
-    "twice killed": """
-        if start > 3000 and (first_time("x") or first_time("y")):
+#: What each does to a task of its own; the last one as long as the task is large.
+FAULTS = {
+    "killed": """
+        if 2000 < start < 5000 and first_time("killed"):
             os.kill(os.getpid(), signal.SIGKILL)
     """,
-    "out of memory": "if len(events) > 2500 and 7000 < start < 10_000: np.ones(500_000_000)",
+    "hanging": 'if 5000 < start < 8000 and first_time("hanging"): time.sleep(120)',
+    "twice killed": """
+        if 8000 < start < 11_000 and (first_time("twice") or first_time("killed again")):
+            os.kill(os.getpid(), signal.SIGKILL)
+    """,
+    "out of memory": """
+        if 11_000 < start < 14_000 and len(events) > 2000:
+            first_time("out of memory")
+            filled = np.ones(500_000_000)
+            time.sleep(2)  # a nanny looks ten times a second
+    """,
 }
 
 
-@pytest.mark.parametrize("kind", ["processes", "dask"])
-@pytest.mark.parametrize("fault", ONCE)
-def test_what_happens_to_a_worker_changes_nothing(
-    config, event_paths, clean, faulty, request, kind, fault
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_happens_to_a_process_changes_nothing(
+    config, event_paths, clean, faulty, processes_site, fault, tmp_path
 ):
-    mine = faulty(ONCE[fault])
+    mine = faulty(FAULTS[fault])
     files = open_files({"I": event_paths["I"]}, config, mine)
-    with pool(kind, request) as make_pool:
-        run = process(files, config, mine, chunk_size=CHUNK, make_pool=make_pool)
+    run = process(files, config, mine, chunk_size=SMALL, make_pool=processes_site)
+    assert (tmp_path / fault.split()[0].replace("out", "out of memory")).exists()
     assert run.tallies["I"].same_content(clean.tallies["I"])
-    # Dask tries again on its own
-    assert sum(run.retries.values()) >= (kind == "processes")
-    assert run.exposures == clean.exposures
+    assert sum(run.retries.values()) >= 1 + (fault == "twice killed")
+    assert run.exposures["I"] == clean.exposures["I"]
 
 
-@pytest.mark.parametrize("kind", ["processes", "dask"])
-def test_a_task_that_always_kills_is_named(config, event_paths, faulty, request, kind):
-    mine = faulty("if start < 3000: os._exit(9)")
+def test_what_happens_to_workers_of_dask_changes_nothing(
+    config, event_paths, clean, faulty, dask_site, tmp_path
+):
+    """All faults in one run, each in a task of its own: every dead worker costs seconds."""
+    mine = faulty("".join(map(textwrap.dedent, (one + "\n" for one in FAULTS.values()))))
     files = open_files({"I": event_paths["I"]}, config, mine)
-    with (
-        pool(kind, request) as make_pool,
-        pytest.raises(IncompleteDataError, match=r"I\.root, events \d+ to \d+: its .* times"),
-    ):
-        process(files, config, mine, chunk_size=CHUNK, make_pool=make_pool, tries=2)
+    run = process(files, config, mine, chunk_size=SMALL, make_pool=dask_site)
+    for name in ("killed", "hanging", "twice", "killed again", "out of memory"):
+        assert (tmp_path / name).exists()
+    assert run.tallies["I"].same_content(clean.tallies["I"])
+    assert sum(run.retries.values()) >= 2  # Dask tries again on its own, but once only
+    assert run.exposures["I"] == clean.exposures["I"]
+
+
+@pytest.mark.parametrize("kind", ["processes_site", "dask_site"])
+def test_a_task_that_always_kills_is_named(config, event_paths, faulty, request, kind):
+    mine = faulty("if start == 0: os._exit(9)  # too few events to be divided")
+    files = open_files({"I": event_paths["I"]}, config, mine)
+    make_pool = request.getfixturevalue(kind)
+    with pytest.raises(IncompleteDataError, match=r"I\.root, events \d+ to \d+: its .* times"):
+        process(files, config, mine, chunk_size=1900, make_pool=make_pool, tries=2)
+
+
+def test_workers_that_their_cluster_gives_up_are_replaced(
+    config, event_paths, clean, faulty, dask_site
+):
+    """Both die, and take longer to start again than Dask waits for them."""
+    mine = faulty('if first_time("x") or first_time("y"): os._exit(9)')
+    files = open_files({"I": event_paths["I"]}, config, mine)
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "100ms"}):
+        run = process(files, config, mine, chunk_size=CHUNK, make_pool=dask_site)
+    assert run.tallies["I"].same_content(clean.tallies["I"])
 
 
 @pytest.fixture
@@ -165,10 +194,11 @@ BREAK = {
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("what", BREAK)
-def test_a_broken_file_is_missing_and_the_rest_is_kept(two_files, closed, tmp_path, what, workers):
+def test_a_broken_file_is_missing_and_the_rest_is_kept(
+    two_files, closed, clean, tmp_path, what, workers
+):
     config, (first, second) = two_files
     files = open_files({"I": (first,), "II": (second,)}, config, closed)
-    reference = process(files, config, closed, chunk_size=CHUNK)
     saved, times = first.read_bytes(), first.stat()
     BREAK[what](first)
     os.utime(first.parent)
@@ -186,7 +216,7 @@ def test_a_broken_file_is_missing_and_the_rest_is_kept(two_files, closed, tmp_pa
     again = open_files({"I": (first,), "II": (second,)}, config, closed)
     resumed = process(again, config, closed, **options)
     for period in ("I", "II"):
-        assert resumed.tallies[period].same_content(reference.tallies[period])
+        assert resumed.tallies[period].same_content(clean.tallies[period])
     done_before = {one.path for one in resumed.records if one.from_checkpoint}
     assert str(second) in done_before
 
@@ -214,27 +244,26 @@ def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
         time.sleep(0.05)
 
 
-def test_a_lost_client_resumes(event_paths, tmp_path):
+def test_a_lost_client_resumes(event_paths, tmp_path, run, monkeypatch):
     """The command is killed in the middle; run again, it does only what is left."""
-    environment = {**os.environ, "NA64ANA_CACHE": str(tmp_path / "cache")}
-    command = [
-        str(Path(sys.executable).with_name("na64ana")), "process", "--workers", "2",
-        "--config", str(_config_of(event_paths, tmp_path)), "--output",
-    ]  # fmt: skip
+    monkeypatch.setenv("NA64ANA_CACHE", str(tmp_path / "cache"))
+    options = ["process", "--config", _config_of(event_paths, tmp_path), "--output"]
+    command = [str(Path(sys.executable).with_name("na64ana")), *map(str, options)]
     running = subprocess.Popen(
-        [*command, str(tmp_path / "a")], env=environment, stderr=subprocess.DEVNULL
+        [*command, str(tmp_path / "a"), "--workers", "2"], stderr=subprocess.DEVNULL
     )
-    wait_for(lambda: len(list((tmp_path / "cache").rglob("*.zip"))) > 2 or running.poll() == 0)
+    kept = (tmp_path / "cache").rglob
+    # two passes for the templates are in no summary; a hidden file is being written
+    wait_for(lambda: len(list(kept("[!.]*.zip"))) > 2 or running.poll() == 0)
     running.send_signal(signal.SIGKILL)
     running.wait()
     assert running.returncode == -signal.SIGKILL
     assert not (tmp_path / "a").exists() or not list((tmp_path / "a").glob("*.zip"))
-    for name in ("a", "fresh"):
-        more = [] if name == "a" else ["--no-resume"]
-        subprocess.run([*command, str(tmp_path / name), *more], env=environment, check=True)
+    assert run(*options, tmp_path / "a")[0] == 0
     summary = json.loads((tmp_path / "a/run.json").read_text())
     kept = [f["from_checkpoints"] for one in summary.values() for f in one["files"].values()]
     assert sum(kept) > 0
+    assert run(*options, tmp_path / "fresh", "--no-resume")[0] == 0
     one, other = (read_result(tmp_path / name).tallies for name in ("a", "fresh"))
     assert all(one[period].same_content(other[period]) for period in other)
 
@@ -312,22 +341,55 @@ def test_a_scheduler_that_does_not_answer(monkeypatch):
         pass
 
 
-def test_a_full_disk_at_the_output(event_paths, tmp_path):
-    """A limit on file sizes stands for it: nothing half-written, and the next run ends well."""
-    config, environment = _config_of(event_paths, tmp_path), {**os.environ}
-    environment["NA64ANA_CACHE"] = str(tmp_path / "cache")
-    code = (
-        "import resource, sys\n"
-        "limit = int(sys.argv.pop())\n"
-        "if limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))\n"
-        "from na64ana.cli.main import main\n"
-        "main()\n"
-    )
-    command = [sys.executable, "-c", code, "process", "--config", str(config), "--output", "out"]
-    options = {"env": environment, "cwd": tmp_path, "capture_output": True, "text": True}
-    full = subprocess.run([*command, "30000"], check=False, **options)
-    assert full.returncode == 1
-    assert "cannot be written (" in full.stderr
-    assert not list((tmp_path / "out").glob("*")) if (tmp_path / "out").exists() else True
-    subprocess.run([*command, "0"], check=True, **options)
-    assert read_result(tmp_path / "out").tallies["I"].entries_read
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A disk of 64 kB, of memory; not below pytest's folder, which it clears."""
+    folder = Path(tempfile.mkdtemp(prefix="na64ana-disk-"))
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, check=False).returncode:
+        folder.rmdir()
+        pytest.skip("no disk can be mounted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        folder.rmdir()
+
+
+def test_a_full_disk_at_the_output(event_paths, tmp_path, run, monkeypatch, small_disk):
+    """Nothing half-written; with more room, the next run does only what is left."""
+    monkeypatch.setenv("NA64ANA_CACHE", str(tmp_path / "cache"))
+    options = ["process", "--config", _config_of(event_paths, tmp_path)]
+    code, _, said = run(*options, "--output", small_disk / "out")
+    assert code == 3
+    assert "the disk is full (No space left on device); make room and run again with" in said
+    assert "--resume" in said
+    assert not list(small_disk.iterdir())
+
+    subprocess.run(["mount", "-o", "remount,size=50m", str(small_disk)], check=True)
+    assert run(*options, "--resume", "--output", small_disk / "out")[0] == 0
+    summary = json.loads((small_disk / "out/run.json").read_text())
+    for one in summary.values():
+        for file in one["files"].values():
+            assert file["from_checkpoints"] == file["events"] > 0
+
+
+def test_a_full_disk_for_checkpoints_changes_nothing(
+    config, event_paths, closed, clean, small_disk
+):
+    (small_disk / "full").write_bytes(b"0" * 60_000)
+    files = open_files({"I": event_paths["I"]}, config, closed)
+    kept = Checkpoints(small_disk / "kept", "x" * 40)
+    run = process(files, config, closed, chunk_size=CHUNK, checkpoints=kept)
+    assert run.tallies["I"].same_content(clean.tallies["I"])
+    assert not list(small_disk.rglob("*.zip"))
+
+
+def test_a_full_disk_for_the_catalogue_is_named(
+    event_paths, tmp_path, run, monkeypatch, small_disk
+):
+    monkeypatch.setenv("NA64ANA_CACHE", str(small_disk))
+    (small_disk / "full").write_bytes(b"0" * 62_000)
+    code, _, said = run("datasets", "check", "--config", _config_of(event_paths, tmp_path))
+    assert code == 3
+    assert "catalogue.sqlite: the disk is full" in said

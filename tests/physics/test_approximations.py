@@ -1,5 +1,7 @@
 """Approximate cross sections: Compton traces, closed forms, published totals."""
 
+import functools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,8 +18,12 @@ M_MU = 0.1056583755
 INELASTIC, HELM = FormFactor(inelastic=True), FormFactor("helm")
 
 
+#: The same nodes serve thousands of integrals; each time anew they take most of the time.
+nodes_of = functools.cache(np.polynomial.legendre.leggauss)
+
+
 def gauss(n: int, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
-    node, weight = np.polynomial.legendre.leggauss(n)
+    node, weight = nodes_of(n)
     return low + (high - low) * (1 + node) / 2, weight * (high - low) / 2
 
 

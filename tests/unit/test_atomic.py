@@ -86,12 +86,13 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path, context):
         pass
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EACCES])
 def test_a_full_disk_is_one_line_and_leaves_no_new_folder(tmp_path, number):
     folder = tmp_path / "new"
-    with pytest.raises(OutputError, match="nothing was kept"), atomic_files(folder, ["a"]) as stage:
+    with pytest.raises(OutputError, match="no space") as caught, atomic_files(folder, []) as stage:
         (stage / "a").write_text("half")
         raise OSError(number, "no space")
+    assert caught.value.exit_code == (1 if number == errno.EACCES else 3)
     assert not folder.exists()
 
 

@@ -1,15 +1,19 @@
 """What is drawn are the numbers of the results; pixels are not compared."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from na64ana.config.reference import load_reference
 from na64ana.plotting.limit import plot_limit
+from na64ana.plotting.parameters import plot_parameters
 from na64ana.plotting.plane import plot_plane
 from na64ana.plotting.style import figure
 from na64ana.stats.curve import LimitCurve
 from na64ana.stats.model import EventLimit
+from na64ana.stats.parameters import Parameter
 from na64ana.tally.regions import Box
 from na64ana.tally.tally import make_plane
 
@@ -58,6 +62,20 @@ def test_the_plane_is_drawn_as_it_is():
     assert drawn[15, 80] == 1
     assert {text.get_text() for text in ax.texts} == {"A", "C", "signal box"}
     assert ax.patches[0].get_width() == 50.0
+
+
+def test_both_changes_of_a_parameter_are_seen():
+    """Where -1 and +1 move the limit the same way, neither bar hides the other."""
+    changes = [(0.21, -0.19), (0.04, 0.07), (-0.0199, -0.0975)]
+    parameters = [Parameter(str(i), 0.0, 1.0, 0.0, (0.0, 0.0), c) for i, c in enumerate(changes)]
+    pulls, impacts = Figure().subplots(1, 2, sharey=True)
+    plot_parameters(parameters, pulls, impacts)
+    bars = sorted((bar.get_y(), bar.get_height(), bar.get_width()) for bar in impacts.patches)
+    assert len(bars) == 6
+    assert all(y + height < above for (y, height, _), (above, _, _) in pairwise(bars))
+    # from top to bottom, -1 above +1, in per cent of epsilon
+    expected = [100 * (np.sqrt(1 + x) - 1) for change in changes for x in change]
+    assert [width for *_, width in reversed(bars)] == pytest.approx(expected)
 
 
 def test_a_figure_is_a_png(tmp_path):

@@ -38,8 +38,8 @@ def cli(debug: bool) -> None:
     Start with 'na64ana limits' in an empty folder: it simulates five small event files and runs
     all steps, from the cuts to the 90 % CL limit on the mixing strength epsilon.
 
-    Exit codes: 0 done, 1 wrong input, 2 wrong usage, 3 incomplete data, 4 fit or limit failed,
-    130 and 143 interrupted.
+    Exit codes: 0 done, 1 wrong input, 2 wrong usage, 3 incomplete data or a full disk, 4 fit or
+    limit failed, 130 and 143 interrupted.
     """
     del debug  # read by main, which is where errors arrive
 

@@ -74,6 +74,10 @@ class BatchSite(Limits):
         Of a job [s].
     interface : str or None
         Network interface over which workers reach this machine; None takes the usual one.
+    port : int
+        Where this machine's scheduler listens; 0 takes a free one.
+    worker_ports : str or None
+        Where workers listen, ``"10000:10100"``, if a firewall lets only some through.
     prologue : tuple of str
         Lines of shell before the worker starts: modules, environments.
     directives : tuple of str
@@ -91,6 +95,8 @@ class BatchSite(Limits):
     memory: Memory
     walltime: Duration = 7200.0
     interface: str | None = None
+    port: int = Field(default=0, ge=0, le=65535)
+    worker_ports: str | None = Field(default=None, pattern=r"^[0-9]+:[0-9]+$")
     prologue: tuple[str, ...] = ()
     directives: tuple[str, ...] = ()
     python: str | None = None

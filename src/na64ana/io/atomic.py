@@ -8,10 +8,29 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from na64ana.errors import OutputError
+from na64ana.errors import DiskFullError, OutputError
 
+#: Errors of a full disk: no space, a quota, a limit on the size of files.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 #: Errors of the folder that is written to, as opposed to those of what the block does.
-_CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG)
+_CANNOT_WRITE = (*_FULL, errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+def cannot_write(path: Path, error: OSError, remedy: str) -> OutputError:
+    """Return the error for a file or folder that cannot be written; a full disk is one of its own.
+
+    Parameters
+    ----------
+    path : Path
+    error : OSError
+    remedy : str
+        What to do if the disk is not full.
+    """
+    if error.errno in _FULL:
+        return DiskFullError(
+            f"{path}: the disk is full ({error.strerror}); make room and run again"
+        )
+    return OutputError(f"{path}: cannot be written ({error.strerror or error}); {remedy}")
 
 
 @contextlib.contextmanager
@@ -21,7 +40,8 @@ def atomic_path(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     Raises
     ------
     OutputError
-        If the file exists and `overwrite` is false, or the folder cannot be written.
+        If the file exists and `overwrite` is false, or the folder cannot be written;
+        `DiskFullError` if there is no room.
     """
     check_writable(path, overwrite=overwrite)
     try:
@@ -30,16 +50,14 @@ def atomic_path(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         os.close(handle)
         temporary = Path(name)
     except OSError as error:
-        msg = f"{path.parent}: cannot be written ({error.strerror}); choose another folder"
-        raise OutputError(msg) from error
+        raise cannot_write(path.parent, error, "choose another folder") from error
     try:
         yield temporary
         # mkstemp makes files that only their owner can read.
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
-        msg = f"{path}: cannot be written ({error.strerror or error})"
-        raise OutputError(msg) from error
+        raise cannot_write(path, error, "choose another name") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -78,7 +96,8 @@ def atomic_files(
     Raises
     ------
     OutputError
-        If one of `names` exists and `overwrite` is false, or the folder cannot be written.
+        If one of `names` exists and `overwrite` is false, or the folder cannot be written;
+        `DiskFullError` if there is no room.
     """
     try:
         existing = [folder / name for name in names if (folder / name).exists()]
@@ -93,8 +112,7 @@ def atomic_files(
         folder.mkdir(parents=True, exist_ok=True)
         staging = tempfile.TemporaryDirectory(dir=folder, prefix=".na64ana-")
     except OSError as error:
-        msg = f"{folder}: cannot be written ({error.strerror}); choose another folder"
-        raise OutputError(msg) from error
+        raise cannot_write(folder, error, "choose another folder") from error
     try:
         with staging as name:
             yield Path(name)
@@ -105,8 +123,7 @@ def atomic_files(
     except OSError as error:
         if error.errno not in _CANNOT_WRITE:
             raise
-        msg = f"{folder}: cannot be written ({error.strerror}); nothing was kept"
-        raise OutputError(msg) from error
+        raise cannot_write(folder, error, "nothing was kept") from error
     finally:
         if created and not any(folder.iterdir()):
             folder.rmdir()

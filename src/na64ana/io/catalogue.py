@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from na64ana.errors import OutputError
+from na64ana.errors import DiskFullError, OutputError
 from na64ana.io.format import FileMetadata
 from na64ana.io.location import Location
 from na64ana.io.reading import EventFile
@@ -86,11 +86,19 @@ class Catalogue:
         with self._reporting():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._base = sqlite3.connect(path, timeout=60, check_same_thread=False)
-            (version,) = self._base.execute("pragma user_version").fetchone()
-            if version != FORMAT:
-                self._base.executescript("drop table if exists files; drop table if exists lists")
-                self._base.execute(f"pragma user_version = {FORMAT}")
-            self._base.executescript(_TABLES)
+        try:
+            with self._reporting():
+                self._prepare()
+        except OutputError:
+            self._base.close()
+            raise
+
+    def _prepare(self) -> None:
+        (version,) = self._base.execute("pragma user_version").fetchone()
+        if version != FORMAT:
+            self._base.executescript("drop table if exists files; drop table if exists lists")
+            self._base.execute(f"pragma user_version = {FORMAT}")
+        self._base.executescript(_TABLES)
 
     @contextlib.contextmanager
     def _reporting(self) -> Iterator[None]:
@@ -99,7 +107,10 @@ class Catalogue:
             with self._lock:
                 yield
         except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
-            msg = f"{self._path}: is no catalogue, is damaged or full ({error}); remove it"
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                msg = f"{self._path}: the disk is full ({error}); make room and run again"
+                raise DiskFullError(msg) from error
+            msg = f"{self._path}: is no catalogue or is damaged ({error}); remove it"
             raise OutputError(msg) from error
 
     def __enter__(self) -> Self:

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from na64ana.errors import DataError, UnreadableError
+from na64ana.io.patience import within
 
 #: A path of this machine, or an address with its protocol.
 Location = Path | str
@@ -80,25 +81,30 @@ def expand(text: str, folder: Path | None = None) -> tuple[Location, ...]:
     ------
     DataError
         If no file fits a pattern or lies in a folder, or a list is no text.
+    UnreadableError
+        If there is nothing, or disk or server hang.
     """
+    path = (folder or Path()) / text
     if "://" in text:
-        found = _expand_remote(text)
+        found = within(text, lambda: _expand_remote(text))
     elif text.endswith(LIST_SUFFIX):
-        return tuple(_of_list((folder or Path()) / text))
+        return tuple(_of_list(path))
+    elif _DATASET.fullmatch(text) and not within(path, path.exists):
+        return tuple(_of_list(_list_of_dataset(text, folder or Path())))
     else:
-        path = (folder or Path()) / text
-        if not path.exists() and _DATASET.fullmatch(text):
-            return tuple(_of_list(_list_of_dataset(text, folder or Path())))
-        if path.is_dir():
-            found = tuple(sorted(path.glob("*.root")))
-        elif any(sign in path.name for sign in _SIGNS):
-            found = tuple(sorted(path.parent.glob(path.name)))
-        else:
-            found = (path,)  # whether it is there is seen when it is opened
+        found = within(path, lambda: _expand_local(path))
     if not found:
         msg = f"{text}: no such file; check the path in datasets.yaml"
         raise UnreadableError(msg)
     return found
+
+
+def _expand_local(path: Path) -> tuple[Location, ...]:
+    if path.is_dir():
+        return tuple(sorted(path.glob("*.root")))
+    if any(sign in path.name for sign in _SIGNS):
+        return tuple(sorted(path.parent.glob(path.name)))
+    return (path,)  # whether it is there is seen when it is opened
 
 
 def _expand_remote(text: str) -> tuple[Location, ...]:
@@ -112,10 +118,7 @@ def _expand_remote(text: str) -> tuple[Location, ...]:
 
 def _of_list(path: Path) -> Iterator[Location]:
     try:
-        if path.stat().st_size > LIST_BYTES:
-            msg = f"{path}: is larger than {LIST_BYTES // 1_000_000} MB, too large for a list"
-            raise DataError(msg)
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = within(path, lambda: _read_list(path)).splitlines()
     except FileNotFoundError as error:
         msg = f"{path}: no such list; check the path in datasets.yaml"
         raise UnreadableError(msg) from error
@@ -128,6 +131,13 @@ def _of_list(path: Path) -> Iterator[Location]:
             msg = f"{path}: names another list, {entry}; write its files here"
             raise DataError(msg)
         yield from expand(entry, path.parent)
+
+
+def _read_list(path: Path) -> str:
+    if path.stat().st_size > LIST_BYTES:
+        msg = f"{path}: is larger than {LIST_BYTES // 1_000_000} MB, too large for a list"
+        raise DataError(msg)
+    return path.read_text(encoding="utf-8")
 
 
 def _list_of_dataset(text: str, folder: Path) -> Path:

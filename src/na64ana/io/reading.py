@@ -24,6 +24,7 @@ from na64ana.io.format import (
 )
 from na64ana.io.location import Location, is_remote, stamp_of
 from na64ana.io.maps import BranchMap, convert
+from na64ana.io.patience import within
 
 if TYPE_CHECKING:
     from na64ana.io.catalogue import Catalogue
@@ -97,14 +98,10 @@ def open_event_file(
         If the file is missing, empty, truncated, not ROOT, of another origin, format or period,
         has fewer events than were written, or lacks a branch or has one of another type. The
         message names file, branch and remedy.
+    UnreadableError
+        Among them, what is not there, or takes too long (`na64ana.io.patience`).
     """
-    found = None if catalogue is None else catalogue.find(path, stamp_of(path))
-    if found is None:
-        file, structure = _examine(path)
-        if catalogue is not None:
-            catalogue.keep(file, structure)
-    else:
-        file, structure = found
+    file, structure = within(path, lambda: _look_up(path, catalogue))
     _check_branches(path, structure, branches)
     if period is not None and file.metadata.period != period:
         msg = (
@@ -141,6 +138,11 @@ def open_foreign_file(foreign: ForeignFile, *, period: str, branches: Collection
             "add it to a copy of the map, or leave the cuts out that need it"
         )
         raise DataError(msg)
+    return within(path, lambda: _examine_foreign(foreign, period, branches))
+
+
+def _examine_foreign(foreign: ForeignFile, period: str, branches: Collection[str]) -> EventFile:
+    path, branch_map = foreign.path, foreign.branch_map
     with opened_root(path) as file:
         name = find_tree(file, branch_map)
         if name is None:
@@ -163,12 +165,17 @@ def read_branches(
 ) -> dict[str, npt.NDArray[Any]]:
     """Return internal branches of some entries of an opened file, as they are."""
     sources = names if file.branch_map is None else file.branch_map.sources(names)
-    with opened_root(file.path) as root:
-        found = root[file.tree].arrays(
-            list(sources), entry_start=start, entry_stop=stop, library="np"
-        )
+
+    def read() -> dict[str, npt.NDArray[Any]]:
+        with opened_root(file.path) as root:
+            wanted = list(sources)
+            return dict(
+                root[file.tree].arrays(wanted, entry_start=start, entry_stop=stop, library="np")
+            )
+
+    found = within(file.path, read)
     if file.branch_map is None:
-        return dict(found)
+        return found
     n = stop - start
     return {name: convert(file.branch_map, name, found.__getitem__, n) for name in names}
 
@@ -284,6 +291,15 @@ def _read_spills(
         )
         raise DataError(msg)
     return spills
+
+
+def _look_up(path: Location, catalogue: "Catalogue | None") -> tuple[EventFile, dict[str, str]]:
+    found = None if catalogue is None else catalogue.find(path, stamp_of(path))
+    if found is None:
+        found = _examine(path)
+        if catalogue is not None:
+            catalogue.keep(*found)
+    return found
 
 
 def _examine(path: Location) -> tuple[EventFile, dict[str, str]]:

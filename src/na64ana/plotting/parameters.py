@@ -8,6 +8,9 @@ from matplotlib.axes import Axes
 from na64ana.plotting.style import BLUE, ORANGE
 from na64ana.stats.parameters import Parameter
 
+#: Height of a bar, and how far it lies above the place of its parameter, of which each has one.
+HEIGHT, OFFSETS = 0.34, (0.18, -0.18)
+
 
 def plot_parameters(
     parameters: Sequence[Parameter], pulls: Axes, impacts: Axes, *, title: str = ""
@@ -34,9 +37,10 @@ def plot_parameters(
     pulls.set_yticks(places, [one.name for one in parameters])
     pulls.tick_params(axis="y", which="both", right=False, length=0)
     pulls.minorticks_off()
+    # side by side: both may move the limit the same way
     for i, (label, colour) in enumerate((("-1", ORANGE), ("+1", BLUE))):
         change = [100 * (np.sqrt(1 + one.limit[i]) - 1) for one in parameters]
-        impacts.barh(places, change, height=0.6, color=colour, alpha=0.75, label=label)
+        impacts.barh(places + OFFSETS[i], change, height=HEIGHT, color=colour, label=label)
     impacts.axvline(0.0, color="0.3", lw=0.8)
     impacts.set_xlabel(r"change of the limit on $\epsilon$ [%]")
     impacts.tick_params(axis="y", which="both", right=False, left=False)

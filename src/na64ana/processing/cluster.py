@@ -16,7 +16,8 @@ import cloudpickle
 from distributed import Client, KilledWorker, WorkerPlugin, get_worker
 
 from na64ana.errors import NA64AnaError
-from na64ana.processing.pools import DEATHS, Outcome, PoolLost, SumLost, WorkerDied, portable
+from na64ana.processing.pools import DEATHS, Outcome, PoolLost, SumLost, WorkerDied
+from na64ana.processing.serving import portable
 from na64ana.processing.tasks import Task
 from na64ana.processing.work import Done, Work
 
@@ -24,6 +25,9 @@ from na64ana.processing.work import Done, Work
 FAN_IN = 20
 #: Tasks that a worker has waiting.
 QUEUED = 3
+#: The same for each worker that an adaptive cluster may ask for: Dask asks by the seconds of the
+#: tasks that wait, five of them per worker, and short tasks must add up to that.
+WAITING = 20
 #: Seconds after which workers are counted again: they come and go.
 RECOUNT = 5.0
 #: Seconds without any worker after which nobody is expected to come [s].
@@ -44,11 +48,16 @@ class DaskWorkers:
         Its workers have one thread each.
     timeout : float or None
         Seconds after which a task's worker stops itself.
+    adaptive : int
+        Workers that come if there are tasks for them, of a cluster that is adaptive.
     """
 
-    def __init__(self, work: Work, client: Client, *, timeout: float | None = None) -> None:
+    def __init__(
+        self, work: Work, client: Client, *, timeout: float | None = None, adaptive: int = 0
+    ) -> None:
         self._client: Any = client
         self._timeout, self._address = timeout, str(client.scheduler_info()["address"])
+        self._adaptive = adaptive
         # The scheduler gives it to every worker, also to those that come later.
         self._name = f"na64ana-{time.time_ns():x}"
         with self._reaching():
@@ -62,7 +71,7 @@ class DaskWorkers:
     @property
     def free(self) -> int:
         self._expect_workers()
-        return QUEUED * self._workers - self.busy
+        return max(QUEUED * self._workers, WAITING * self._adaptive) - self.busy
 
     @property
     def busy(self) -> int:
@@ -102,11 +111,18 @@ class DaskWorkers:
             return Outcome(task, error)
 
     def _expect_workers(self) -> None:
-        """Stop if no worker has been there for long: tasks would wait for ever."""
+        """Count workers, and ask for those that were lost.
+
+        A worker that its cluster gave up, or a job that reached its walltime, is not replaced by
+        Dask on its own. Without any worker for long the pool is lost: tasks would wait for ever.
+        """
         if time.monotonic() < self._counted + RECOUNT:
             return
         with self._reaching():
             there = len(self._client.nthreads())
+            cluster = self._client.cluster  # None for a scheduler that stands
+            if cluster is not None and there < (wanted := len(cluster.plan)):
+                cluster.scale(wanted)  # starts what is missing; what is on its way counts
         self._counted = time.monotonic()
         self._workers = max(there, 1)
         self._last_seen = self._counted if there else self._last_seen
@@ -144,7 +160,10 @@ class DaskWorkers:
     def _sum(self, futures: Sequence[Future]) -> Future:
         if len(futures) == 1:
             return futures[0]
-        return self._client.submit(_add_up, list(futures), key=f"sum-{time.time_ns():x}")
+        # before the tasks that wait: tallies would fill the memory of workers
+        return self._client.submit(
+            _add_up, list(futures), key=f"sum-{time.time_ns():x}", priority=1
+        )
 
     @contextlib.contextmanager
     def _reaching(self) -> Iterator[None]:
@@ -190,19 +209,22 @@ class _Carrier(WorkerPlugin):
     @property
     def work(self) -> Work:
         if self._work is None:
+            from na64ana.processing import warm  # noqa: F401, PLC0415 - what all tasks need
+
             self._work = cloudpickle.loads(self._content)
         return self._work
 
 
 def _watched(name: str, task: Task, timeout: float | None) -> Done:
     """Do a task; if it hangs, end the worker: nothing less stops a read that never returns."""
-    timer = None if timeout is None else threading.Timer(timeout, os._exit, (TOO_LONG,))
-    if timer is not None:
-        timer.daemon = True
-        timer.start()
+    timer = None
     try:
         carrier: Any = get_worker().plugins[name]
-        work: Work = carrier.work
+        work: Work = carrier.work  # the first time it imports for seconds, which are no task's
+        if timeout is not None:
+            timer = threading.Timer(timeout, os._exit, (TOO_LONG,))
+            timer.daemon = True
+            timer.start()
         return work(task)
     except Exception as error:  # noqa: BLE001 - it travels
         raise portable(error) from None

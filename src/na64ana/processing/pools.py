@@ -5,10 +5,7 @@ of what succeeded stays with the pool until the end, so that a cluster can add o
 """
 
 import contextlib
-import ctypes
 import pickle
-import resource
-import signal
 import sys
 import threading
 import time
@@ -22,9 +19,12 @@ from typing import Any, Protocol, Self
 
 import cloudpickle
 
+from na64ana.processing.serving import serve
 from na64ana.processing.tasks import Task
 from na64ana.processing.work import Done, Work
 
+#: Seconds that a process may take to start, before the time of its first task counts.
+START = 300.0
 #: How many workers a task of a cluster, or one that waits behind it, may lose before Dask gives it
 #: up, and `campaign` divides it.
 DEATHS = 2
@@ -146,6 +146,7 @@ class _Worker:
     pipe: connection.Connection
     task: Task | None = None
     deadline: float = float("inf")
+    ready: bool = False
 
 
 class Processes(_Summing):
@@ -178,7 +179,7 @@ class Processes(_Summing):
         alone = threading.active_count() == 1 and "XRootD" not in sys.modules
         self._context: Any = get_context("fork" if alone else "forkserver")
         if self._context.get_start_method() == "forkserver":
-            self._context.set_forkserver_preload(["na64ana.processing.work"])
+            self._context.set_forkserver_preload(["na64ana.processing.warm"])
         self._size, self._workers = workers, list[_Worker]()
 
     @property
@@ -192,7 +193,8 @@ class Processes(_Summing):
     def start(self, task: Task) -> None:
         idle = [worker for worker in self._workers if worker.task is None]
         worker = idle[0] if idle else self._hire()
-        worker.task, worker.deadline = task, time.monotonic() + self._timeout
+        patience = self._timeout if worker.ready else START + self._timeout
+        worker.task, worker.deadline = task, time.monotonic() + patience
         with contextlib.suppress(OSError):  # dead already: `next` will tell
             worker.pipe.send_bytes(pickle.dumps(task))
 
@@ -207,14 +209,22 @@ class Processes(_Summing):
                 if task is None:
                     continue
                 if worker.pipe in ready or worker.process.sentinel in ready:
-                    return self._receive(worker, task)
+                    outcome = self._receive(worker, task)
+                    if outcome is None:
+                        continue
+                    return outcome
                 if time.monotonic() >= worker.deadline:
                     self._dismiss(worker)
                     return Outcome(task, TimeoutError(f"it took longer than {self._timeout:g} s"))
 
-    def _receive(self, worker: _Worker, task: Task) -> Outcome:
+    def _receive(self, worker: _Worker, task: Task) -> Outcome | None:
+        """Return how a task ended; None if its worker only says that it has started."""
         try:
-            done, error = pickle.loads(worker.pipe.recv_bytes())
+            content = worker.pipe.recv_bytes()
+            if not content:
+                worker.ready, worker.deadline = True, time.monotonic() + self._timeout
+                return None
+            done, error = pickle.loads(content)
         except (EOFError, OSError):
             code = self._dismiss(worker)
             return Outcome(task, WorkerDied(f"its process ended with code {code}"))
@@ -226,7 +236,7 @@ class Processes(_Summing):
     def _hire(self) -> _Worker:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
-            target=_serve, args=(theirs, self._work, self._memory), daemon=True
+            target=serve, args=(theirs, self._work, self._memory), daemon=True
         )
         process.start()
         theirs.close()
@@ -249,41 +259,6 @@ class Processes(_Summing):
     ) -> None:
         for worker in list(self._workers):
             self._dismiss(worker)
-
-
-def _serve(pipe: connection.Connection, content: bytes, memory: int | None) -> None:
-    """Do tasks until the pipe is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _die_with_parent()
-    if memory is not None:
-        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-    work: Work = cloudpickle.loads(content)
-    while True:
-        try:
-            task: Task = pickle.loads(pipe.recv_bytes())
-        except EOFError:
-            return
-        result: tuple[Done | None, BaseException | None]
-        try:
-            result = work(task), None
-        except BaseException as error:  # noqa: BLE001 - told, not hidden
-            result = None, portable(error)
-        pipe.send_bytes(cloudpickle.dumps(result))
-
-
-def portable(error: BaseException) -> BaseException:
-    """Return an error without what cannot travel: tracebacks, and arrays in causes."""
-    if isinstance(error, MemoryError):  # numpy's has arguments that pickle loses
-        return MemoryError(str(error))
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
-
-
-def _die_with_parent() -> None:
-    """Ask Linux to end this process with its parent, however that ends."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 #: Makes the pool that does the tasks of one run.

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 #: What workers keep of freed memory [bytes]: dask's nanny would give it back after each chunk,
 #: which costs a third of the reading time.
 KEPT = 1 << 30
-_ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": str(KEPT), "MALLOC_MMAP_THRESHOLD_": str(KEPT)}
+_ENVIRONMENT = {
+    "MALLOC_TRIM_THRESHOLD_": str(KEPT),
+    "MALLOC_MMAP_THRESHOLD_": str(KEPT),
+    # a worker has one core: threads of libraries would wait for each other
+    **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+}
 #: Options of Dask.
 _OPTIONS = {
     "distributed.scheduler.allowed-failures": DEATHS - 1,
@@ -31,9 +36,15 @@ _OPTIONS = {
     "distributed.worker.daemon": True,
     # workers on a busy machine take long to start
     "distributed.comm.timeouts.connect": "120s",
+    # a worker that dies is started again by its nanny, and imports for long on a busy machine or
+    # from a slow disk; after this time its cluster closes it, job and all (Dask: 15 s)
+    "distributed.deploy.lost-worker-timeout": "120s",
     # a sampling profiler runs beside each task
     "distributed.worker.profile.enabled": False,
 }
+#: Seconds without a task after which an adaptive job is given back: less would lose places in the
+#: queue between two passes.
+IDLE = 30
 #: Time for a standing scheduler to answer [s].
 ANSWER = 20
 
@@ -79,7 +90,8 @@ def open_site(site: Site, tell: Tell = _quiet) -> Iterator[MakePool]:
         if client.dashboard_link:
             tell(f"dashboard: {client.dashboard_link}")
         check_workers(client)
-        yield lambda work: DaskWorkers(work, client, timeout=site.timeout)
+        adaptive = site.jobs if isinstance(site, BatchSite) and site.adaptive else 0
+        yield lambda work: DaskWorkers(work, client, timeout=site.timeout, adaptive=adaptive)
 
 
 def job_script(site: Site) -> str:
@@ -109,7 +121,8 @@ def check_workers(client: "Client") -> None:
         If not, or it is not installed there.
     """
     ours = version("na64ana")
-    for address, theirs in client.run(_version).items():
+    # one that just goes says nothing
+    for address, theirs in client.run(_version, on_error="ignore").items():
         if theirs != ours:
             found = f"na64ana {theirs}" if theirs else "no na64ana"
             msg = (
@@ -155,9 +168,17 @@ def _client(site: Site) -> Iterator["Client"]:
     else:
         batch = _as_batch(site)
         make, options = _batch(batch)
-        with make(**options, silence_logs=50) as cluster, Client(cluster) as client:
+        with (
+            # any port: several runs on a machine have a dashboard each
+            make(
+                **options,
+                scheduler_options={"dashboard_address": ":0", "port": batch.port},
+                silence_logs=50,
+            ) as cluster,
+            Client(cluster) as client,
+        ):
             if batch.adaptive:
-                cluster.adapt(minimum=0, maximum=batch.jobs)
+                cluster.adapt(minimum=0, maximum=batch.jobs, wait_count=IDLE)
             else:
                 cluster.scale(jobs=batch.jobs)
             _wait(client, batch)
@@ -198,8 +219,8 @@ def _standing(site: SchedulerSite) -> Iterator["Client"]:
 
 
 def _wait(client: "Client", site: BatchSite) -> None:
-    if site.adaptive:  # a job comes when there is a task
-        client.submit(int, 1)
+    # an adaptive job comes when there is a task, which is one while its future is held
+    first = client.submit(int, 1) if site.adaptive else None
     try:
         client.wait_for_workers(1, timeout=site.wait)
     except TimeoutError as error:
@@ -208,6 +229,7 @@ def _wait(client: "Client", site: BatchSite) -> None:
             "give the site a longer wait"
         )
         raise IncompleteDataError(msg) from error
+    del first
 
 
 def _batch(site: BatchSite) -> tuple[Any, dict[str, Any]]:
@@ -227,6 +249,8 @@ def _batch(site: BatchSite) -> tuple[Any, dict[str, Any]]:
         # a worker that lost its scheduler ends, and gives its slot back
         "death_timeout": 120,
     }
+    if site.worker_ports is not None:
+        options["worker_extra_args"] = ["--worker-port", site.worker_ports]
     if site.python is not None:
         options["python"] = site.python
     directives = list(site.directives)

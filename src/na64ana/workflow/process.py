@@ -1,14 +1,15 @@
 """Calibrate and select event files, and write what was found."""
 
+import contextlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from na64ana.config import Config
 from na64ana.cuts.selection import Templates
-from na64ana.errors import ConfigError
+from na64ana.errors import ConfigError, DiskFullError
 from na64ana.io.atomic import atomic_files
 from na64ana.processing.processors import processor_path
 from na64ana.workflow.datasets import catalogue_path, check_datasets, check_vanished
@@ -84,6 +85,8 @@ def run_process(  # noqa: PLR0913 - what a command asks
     ------
     OutputError
         If results are there already, or the folder cannot be written.
+    DiskFullError
+        If there is no room for the results; they need not be made again.
     ConfigError, DataError, IncompleteDataError, ProcessorError
         As `calibrate` and `select`.
     """
@@ -97,7 +100,7 @@ def run_process(  # noqa: PLR0913 - what a command asks
     settings = settings or Settings()
     checkpoints = settings.checkpoints or cache_folder() / "checkpoints"
     settings = replace(settings, checkpoints=checkpoints, catalogue=catalogue_path())
-    with atomic_files(folder, names, overwrite=overwrite) as staging:
+    with _kept(checkpoints), atomic_files(folder, names, overwrite=overwrite) as staging:
         # opens what is new in parallel; vanished files are noticed here
         found = check_datasets(config, paths, progress=progress)
         if not settings.allow_missing:
@@ -131,6 +134,16 @@ def run_process(  # noqa: PLR0913 - what a command asks
     passes = () if calibrated is None else calibrated.first_pass
     _forget(checkpoints, [*passes, *done, selected])
     return Processed(selected, calibrated, tuple(names))
+
+
+@contextlib.contextmanager
+def _kept(checkpoints: Path) -> Iterator[None]:
+    """Add to the error of a full disk that tallies were kept."""
+    try:
+        yield
+    except DiskFullError as error:
+        msg = f"{error} with --resume: tallies that were made are in {checkpoints}"
+        raise DiskFullError(msg) from error
 
 
 def _check_name(source: Path, *, blinded: bool) -> None:

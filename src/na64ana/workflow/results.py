@@ -18,7 +18,7 @@ from na64ana.cuts.cut import Cut
 from na64ana.cuts.selection import Templates
 from na64ana.cuts.template import ShowerTemplate
 from na64ana.errors import DataError
-from na64ana.io.atomic import atomic_path
+from na64ana.io.atomic import atomic_path, cannot_write
 from na64ana.processing.run import ProcessedRun
 from na64ana.provenance import package_versions
 from na64ana.tally.cut_flow import CutFlow
@@ -186,7 +186,13 @@ def _summary(run: ProcessedRun) -> dict[str, Any]:
 
 
 def append_history(selected: Selected, folder: Path) -> None:
-    """Add to the history of a folder which files were read, when, and for what."""
+    """Add to the history of a folder which files were read, when, and for what.
+
+    Raises
+    ------
+    OutputError
+        If there is no room for the line; no half of it is left.
+    """
     line = {
         "time": datetime.now(UTC).isoformat(timespec="microseconds"),
         "processor": selected.processor.stem,
@@ -200,10 +206,16 @@ def append_history(selected: Selected, folder: Path) -> None:
             for file in files
         ],
     }
-    with (folder / HISTORY).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    path = folder / HISTORY
+    before = path.stat().st_size if path.exists() else 0
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        os.truncate(path, before)
+        raise cannot_write(path, error, "all other results were written") from error
 
 
 def _about(selected: Selected, inputs: Mapping[str, Any]) -> dict[str, Any]:
