@@ -21,22 +21,26 @@ from na64ana.io.format import TREE, EventClass
 PERIODS = ["I", "II", "III", "IV", "V"]
 PUBLISHED = {
     "limits.csv",
-    "limit.png",
+    *("limit.png", "limit.pdf"),
     "combinations.csv",
     "parameters.csv",
-    "parameters.png",
+    *("parameters.png", "parameters.pdf"),
     "background.csv",
     "signal.csv",
-    "yields.csv",
-    "yields.png",
+    *("yields.csv", "yields.png", "yields.pdf"),
     "workspace.json",
     "patchset.json",
     "hs3.json",
+    "limits.json",
     "manifest.json",
 }
 OUTPUTS = PUBLISHED | {
-    *("plane.png", "plane.csv", "efficiency.png", "efficiency.csv", "selection.zip"),
-    *(f"sideband_{group}.{end}" for group in ("I-III", "IV-V") for end in ("png", "csv")),
+    "selection.zip",
+    *(
+        f"{stem}.{end}"
+        for stem in ("plane", "efficiency", "sideband_I-III", "sideband_IV-V")
+        for end in ("png", "pdf", "csv")
+    ),
 }
 
 

@@ -17,6 +17,7 @@ from na64ana.cli.cutflow import cutflow
 from na64ana.cli.datasets import datasets
 from na64ana.cli.export import export
 from na64ana.cli.inspect import inspect
+from na64ana.cli.interpret import interpret
 from na64ana.cli.limits import limits
 from na64ana.cli.optimize import optimize
 from na64ana.cli.process import process
@@ -49,6 +50,7 @@ cli.add_command(cutflow)
 cli.add_command(datasets)
 cli.add_command(export)
 cli.add_command(inspect)
+cli.add_command(interpret)
 cli.add_command(limits)
 cli.add_command(optimize)
 cli.add_command(process)

@@ -278,8 +278,8 @@ def _print_summary(result: LimitsResult, console: Console) -> None:
         console.print(f"Observed in the box: {counts}")
     _print_event_limits(result, console)
     reference = load_reference("na64_2023")
-    level = result.curve.confidence_level
-    if abs(eot / reference.eot - 1) > 0.01 or abs(level - reference.confidence_level) > 1e-9:
+    published = (reference.eot or 0.0, reference.confidence_level or 0.0)
+    if not np.allclose((eot, result.curve.confidence_level), published, rtol=0.01):
         return  # other electrons or another level: another limit
     kind = "Expected limit" if result.curve.observed is None else "Limit"
     ratios = [f"{1e3 * mass:g} MeV {r:.2f}" for mass, _, r in compare_with_published(result.curve)]

@@ -38,7 +38,7 @@ def file_names(found: StoredBackground) -> tuple[str, ...]:
     tables = (f"{stem}.csv", f"{stem}.tex", f"{stem}.json")
     # The plane is that of the blinded result, and stays what it was when the box is open.
     drawn = [*_fits(found), *(["plane"] if found.opening is None else [])]
-    return (*tables, *(f"{stem}_{name}{end}" for name in drawn for end in (".png", ".csv")))
+    return (*tables, *(f"{stem}_{name}{end}" for name in drawn for end in (".png", ".pdf", ".csv")))
 
 
 def write_background(

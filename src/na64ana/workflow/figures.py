@@ -29,7 +29,7 @@ COLUMNS = 4
 def n_minus_1_names(result: Result) -> tuple[str, ...]:
     """Return the names of the files that `draw_n_minus_1` writes."""
     return tuple(
-        f"n_minus_1_{period}{end}" for period in result.tallies for end in (".png", ".csv")
+        f"n_minus_1_{period}{end}" for period in result.tallies for end in (".png", ".pdf", ".csv")
     )
 
 

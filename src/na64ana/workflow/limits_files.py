@@ -5,13 +5,19 @@ from pathlib import Path
 #: The tallies, box closed: cut flow and N-1 histograms.
 SELECTION = "selection.zip"
 MANIFEST = "manifest.json"
+#: The limit as another program, or another model, takes it.
+LIMITS = "limits.json"
 FILES = (
-    *("limits.csv", "limit.png", "combinations.csv", "parameters.csv", "parameters.png"),
-    *("background.csv", "signal.csv", "yields.csv", "yields.png"),
-    *("workspace.json", "patchset.json", "hs3.json", MANIFEST),
+    *("limits.csv", "limit.png", "limit.pdf", "combinations.csv"),
+    *("parameters.csv", "parameters.png", "parameters.pdf"),
+    *("background.csv", "signal.csv", "yields.csv", "yields.png", "yields.pdf"),
+    *("workspace.json", "patchset.json", "hs3.json", LIMITS, MANIFEST),
 )
 #: Written too when there are event files, and a figure of each fit of sideband C.
-EVENT_FILES = ("plane.png", "plane.csv", "efficiency.png", "efficiency.csv", SELECTION)
+EVENT_FILES = (
+    *(f"{stem}{end}" for stem in ("plane", "efficiency") for end in (".png", ".pdf", ".csv")),
+    SELECTION,
+)
 SIDEBANDS = "sideband_*.*"
 
 

@@ -21,11 +21,12 @@ from na64ana.workflow.background_files import background_csv
 from na64ana.workflow.details import Details
 from na64ana.workflow.figures import draw_plane, draw_sideband, sideband_fits
 from na64ana.workflow.limits import EventAnalysis, LimitsResult
-from na64ana.workflow.limits_files import MANIFEST, SELECTION
+from na64ana.workflow.limits_files import LIMITS, MANIFEST, SELECTION
 from na64ana.workflow.manifest import make_manifest
 from na64ana.workflow.presentation import compare_points
 from na64ana.workflow.results import write_selected
 from na64ana.workflow.signal_outputs import signal_csv, write_efficiencies, write_signal_yields
+from na64ana.workflow.stored_limits import describe_limits
 
 Floats = npt.NDArray[np.float64]
 
@@ -58,9 +59,11 @@ def write_outputs(result: LimitsResult, folder: Path, *, inputs: dict[str, Any])
     (folder / "background.csv").write_text(text, encoding="utf-8")
     (folder / "signal.csv").write_text(signal_csv(result), encoding="utf-8")
     write_signal_yields(result, folder)
+    manifest = make_manifest(result, inputs)
+    _write_json(folder / LIMITS, describe_limits(result, manifest["lineage"]))
     names = tuple(sorted(path.name for path in folder.iterdir()))
     outputs = {name: sha256_file(folder / name) for name in names}
-    _write_json(folder / MANIFEST, {**make_manifest(result, inputs), "outputs": outputs})
+    _write_json(folder / MANIFEST, {**manifest, "outputs": outputs})
     return (*names, MANIFEST)
 
 
@@ -144,8 +147,7 @@ def compare_with_published(curve: LimitCurve) -> list[tuple[float, float, float]
 
     The observed limit is compared, or the expected median while the box is closed.
     """
-    ours = curve.expected[:, 2] if curve.observed is None else curve.observed
-    return compare_points(curve.masses, ours)
+    return compare_points(curve.masses, curve.headline)
 
 
 def _curve_columns(curve: LimitCurve) -> dict[str, Any]:

@@ -67,14 +67,13 @@ def published_table(folder: LimitsFolder) -> PageTable | None:
     """Return this limit over the published one; None for other electrons or another level."""
     reference = load_reference("na64_2023")
     level = folder.manifest["confidence_level"]
-    if abs(sum(folder.eot.values()) / reference.eot - 1) > 0.01:
-        return None
+    published = (reference.eot or 0.0, reference.confidence_level or 0.0)
     ours = folder.limit("expected_median" if folder.closed else "observed")
-    if ours is None or abs(level - reference.confidence_level) > 1e-9:
+    if ours is None or not np.allclose((sum(folder.eot.values()), level), published, rtol=0.01):
         return None
     rows = [
-        (_mev(mass), scientific(published), scientific(ratio * published), f"{ratio:.2f}")
-        for mass, published, ratio in compare_points(folder.masses, ours)
+        (_mev(mass), scientific(epsilon), scientific(ratio * epsilon), f"{ratio:.2f}")
+        for mass, epsilon, ratio in compare_points(folder.masses, ours)
     ]
     kind = "expected limit" if folder.closed else "limit"
     head = ("mass [MeV]", "published", "here", "ratio")

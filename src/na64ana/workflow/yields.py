@@ -86,11 +86,12 @@ def load_yields(config: Config) -> YieldTable:
     ModelError
         As `yield_model` and `compute_table`.
     """
-    return _load(yield_model(config))
+    return load_model(yield_model(config))
 
 
 @cache
-def _load(model: Model) -> YieldTable:
+def load_model(model: Model) -> YieldTable:
+    """Return the table of a model, from the cache folder or computed now."""
     return load_or_compute(cache_folder() / "yields", model)
 
 
@@ -148,7 +149,7 @@ def make_yields(model: Model, masses: Sequence[float], e_ecal_max: float) -> Yie
     ModelError
         If a mass, or the edge of the box, lies outside what the model can do.
     """
-    table = _load(model)
+    table = load_model(model)
     chosen = np.array(sorted(set(masses)) or USUAL_MASSES)
     edges, beam = table.bremsstrahlung.edges, model.beamline.energy
     if not EDGE < e_ecal_max <= beam - edges[0]:
@@ -181,7 +182,9 @@ def write_yields(found: Yields, folder: Path, *, overwrite: bool = False) -> tup
     OutputError
         If a file exists, or the folder cannot be written.
     """
-    names = ("yields.csv", "yields.png", "spectra.csv", "spectra.png")
+    names = tuple(
+        f"{stem}{end}" for stem in ("yields", "spectra") for end in (".csv", ".png", ".pdf")
+    )
     table, model = found.table, found.table.model
     beam = f"{model.beamline.energy:g} GeV {model.beamline.particle}"
     title = f"na64ana, {beam}, mediator {model.process.mediator}"
