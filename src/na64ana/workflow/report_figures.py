@@ -10,7 +10,7 @@ from markupsafe import Markup
 from na64ana.plotting.svg import classes_of, colour, svg_n_minus_1
 from na64ana.tally.cut_flow import CLASSES
 from na64ana.tally.fill import n_minus_1_name
-from na64ana.workflow.limits_files import MANIFEST, SELECTION
+from na64ana.workflow.limits_files import LIMITS, MANIFEST, SELECTION
 from na64ana.workflow.limits_folder import LimitsFolder
 from na64ana.workflow.results import Result
 
@@ -30,6 +30,7 @@ ABOUT = {
     "workspace.json": "likelihood for pyhf and cabinetry",
     "patchset.json": "signal of every mass, for pyhf",
     "hs3.json": "likelihood in HS3, for RooFit and others",
+    LIMITS: "the limit for na64ana interpret",
     MANIFEST: "where every number comes from",
     SELECTION: "tallies of the selection, for na64ana cutflow",
 }
