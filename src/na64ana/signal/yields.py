@@ -1,6 +1,6 @@
 """Dark photons per electron on target: bremsstrahlung and resonant annihilation in the shower.
 
-Bremsstrahlung (UFN 191 (2021) 1361, eq. 48, corrected for X0):
+Bremsstrahlung (UFN 191 (2021) 1361, eq. 48, corrected for X0)::
 
     dn/dE_A' = N/X0 int dE [T_-(E) + T_+(E)] d sigma/dE_A'(E),
 
@@ -132,6 +132,15 @@ def compute_bremsstrahlung(
     ModelError
         If a mass lies outside the range of the cross section, or the beam's energy outside that of
         the shower.
+
+    Examples
+    --------
+    Dark photons of 20 MeV above 50 GeV, per electron and for epsilon = 1:
+
+    >>> from na64ana.signal.yields import Beamline, compute_bremsstrahlung
+    >>> found = compute_bremsstrahlung([0.02], Beamline())
+    >>> print(f"{found.above(50.0)[0]:.2e}")
+    3.49e-03
     """
     masses = _check_masses(masses)
     plan, process = _integral(beamline), process or Process()
