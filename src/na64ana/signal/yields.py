@@ -20,6 +20,7 @@ import numpy.typing as npt
 from scipy.interpolate import CubicSpline, PchipInterpolator
 
 from na64ana.constants import BEAM_ENERGY, GEV2_TO_CM2, M_E
+from na64ana.display import html_table, some
 from na64ana.errors import ModelError
 from na64ana.signal.annihilation import annihilation_per_x0
 from na64ana.signal.bremsstrahlung import MASS_RANGE, Process, compute_spectrum
@@ -112,6 +113,18 @@ class Spectra:
         below = np.concatenate([np.zeros((len(self.masses), 1)), self.per_bin.cumsum(axis=1)], 1)
         missing = np.array([np.interp(e_ap_min, self.edges, row) for row in below])
         return np.asarray(below[:, -1] - missing)
+
+    def _repr_html_(self) -> str:
+        middle = (self.edges[1:] + self.edges[:-1]) / 2
+        total = self.per_bin.sum(axis=1)
+        mean = self.per_bin @ middle / np.where(total > 0, total, np.nan)
+        rows = (
+            [1e3 * float(self.masses[i]), float(total[i]), float(mean[i])]
+            for i in some(len(self.masses))
+        )
+        head = ("m [MeV]", "yield", "mean energy [GeV]")
+        title = f"dark photons above {self.edges[0]:g} GeV per electron, epsilon = 1"
+        return html_table(head, rows, title=title)
 
 
 def compute_bremsstrahlung(
