@@ -52,8 +52,8 @@ classes = {kind: events["class_true"] == kind for kind in EventClass}
 {kind.name.lower(): int(chosen.sum()) for kind, chosen in classes.items()}
 
 # %% [markdown]
-# Electrons leave all their energy in the ECAL; hadrons share it with the HCAL; a dark photon
-# takes it away.
+# Electrons leave all their energy in the ECAL; hadrons share it with the HCAL; a dark photon takes
+# it away. Its second band, at 8 GeV, has a halo muon in the HCAL at the same time.
 
 # %%
 e_hcal = events["e_hcal_module"][:, :3].sum(axis=1)

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # The selection
 #
-# The cuts of a period, what each of them keeps, and N-1 figures. We simulate all of period IV
-# (2021), with fewer of the classes that are prescaled anyway.
+# The cuts of a period, what each of them keeps, and N-1 figures. We simulate all of period III
+# (2018), with fewer of the classes that are prescaled anyway.
 
 # %%
 import tempfile
@@ -25,15 +25,15 @@ from na64ana.workflow.selection import calibrate, select
 folder = Path(tempfile.mkdtemp())
 shipped = load_config()
 fewer = shipped.simulation.model_copy(update={"max_events": 8000, "max_beam_events": 2000})
-config = shipped.model_copy(update={"simulation": fewer}).only(["IV"])
-paths = {"IV": (folder / "IV.root",)}
-write_simulated_file(folder / "IV.root", Plan(config, "IV", seed=2)).entries
+config = shipped.model_copy(update={"simulation": fewer}).only(["III"])
+paths = {"III": (folder / "III.root",)}
+write_simulated_file(folder / "III.root", Plan(config, "III", seed=2)).entries
 
 # %% [markdown]
 # A cut has a name, windows on observables, a reason and a source.
 
 # %%
-cuts = make_cuts(config, "IV")
+cuts = make_cuts(config, "III")
 for cut in cuts:
     windows = ", ".join(f"{one.observable} in ({one.low:g}, {one.high:g})" for one in cut.windows)
     print(f"{cut.name:18s} {windows}\n{'':18s} {cut.reason} [{cut.source}]")
@@ -47,7 +47,7 @@ calibrated = calibrate(config, paths)
 found = select(
     config, paths, processor_path("invisible"), blinded=True, templates=calibrated.templates
 )
-tally = found.run.tallies["IV"]
+tally = found.run.tallies["III"]
 tally.cut_flow
 
 # %% [markdown]
@@ -65,7 +65,7 @@ plt.show()
 # %%
 fig, ax = plt.subplots(figsize=(5.5, 5), layout="constrained")
 plane = tally.planes["selected"]
-plot_plane(plane, ax, box=signal_box(config, "IV"), vmax=plane.values().max(), title="all cuts")
+plot_plane(plane, ax, box=signal_box(config, "III"), vmax=plane.values().max(), title="all cuts")
 plt.show()
 
 # %% [markdown]
@@ -76,13 +76,13 @@ plt.show()
 late = ObservableWindow(
     name="late_shower", observable="f_prs", max=0.2, reason="showers that begin early"
 )
-base = config.selection_of("IV")
+base = config.selection_of("III")
 mine = base.model_copy(update={"windows": (late,)})
-tighter = config.model_copy(update={"selections": config.selections | {"runs_IV_V": mine}})
+tighter = config.model_copy(update={"selections": config.selections | {"runs_I_III": mine}})
 again = select(
     tighter, paths, processor_path("invisible"), blinded=True, templates=calibrated.templates
 )
-flow = again.run.tallies["IV"].cut_flow
+flow = again.run.tallies["III"].cut_flow
 flow
 
 # %% [markdown]
@@ -100,8 +100,8 @@ for cut, observable in chosen:
     n_minus_1 = tally.histograms[n_minus_1_name(cut, observable)].sum(flow=True)
     assert n_minus_1 >= tally.cut_flow["hcal_quiet"]
 # nothing of the box, in any form
-box = signal_box(config, "IV")
+box = signal_box(config, "III")
 assert (tally.survivors["e_ecal"] >= box.e_ecal_max).all()
 assert plane.values()[: int(box.e_ecal_max), : int(box.e_hcal_max)].sum() == 0
 # the SRD keeps electrons: its share among them is near the published 95 %
-assert 0.9 < calibrated.calibrations["IV"].efficiencies["srd_electron"].value <= 1
+assert 0.9 < calibrated.calibrations["III"].efficiencies["srd_electron"].value <= 1
