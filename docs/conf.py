@@ -56,7 +56,7 @@ numpydoc_attributes_as_param_list = True
 #: Packages of others: their names are not looked up, as that would need the network.
 FOREIGN = (
     "awkward|boost_histogram|builtins|click|coffea|collections|concurrent|contextlib|dask|datetime"
-    "|distributed|functools|hist|iminuit|logging|matplotlib|multiprocessing|numba|numpy|pathlib"
+    "|distributed|functools|hist|iminuit|jinja2|logging|markupsafe|matplotlib|multiprocessing|numba|numpy|pathlib"
     "|pyarrow|pydantic|rich|scipy|sqlite3|types|typing|uproot|uuid"
 )
 BUILTINS = (

@@ -38,3 +38,12 @@ PB_X0 = 6.37
 #: Polystyrene scintillator: density [g/cm^3], radiation length [g/cm^2].
 SCINTILLATOR_DENSITY = 1.06
 SCINTILLATOR_X0 = 43.79
+
+#: Planck mass, 1/sqrt(G) [GeV].
+PLANCK_MASS = 1.220890e19
+#: Cold dark matter, Omega_c h^2 = 0.1200 +- 0.0012 (Planck 2018, A&A 641 (2020) A6, table 2).
+OMEGA_C_H2 = 0.1200
+#: Critical density over h^2 [GeV/cm^3].
+CRITICAL_DENSITY = 1.053672e-5
+#: Temperature of the microwave background, 2.7255 K, times k = 8.617333e-14 GeV/K [GeV].
+T_CMB = 2.7255 * 8.617333e-14

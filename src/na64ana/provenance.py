@@ -21,6 +21,11 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def sha256_bytes(content: bytes) -> str:
+    """Return the sha256 of bytes as hexadecimal text."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def sha256_array(array: npt.NDArray[Any]) -> str:
     """Return the sha256 of the numbers in an array as hexadecimal text."""
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()

@@ -22,15 +22,30 @@ PERIODS = ["I", "II", "III", "IV", "V"]
 PUBLISHED = {
     "limits.csv",
     "limit.png",
+    "limit.pdf",
     "combinations.csv",
     "parameters.csv",
     "parameters.png",
+    "parameters.pdf",
+    "background.csv",
+    "signal.csv",
+    "yields.csv",
+    "yields.png",
+    "yields.pdf",
     "workspace.json",
     "patchset.json",
     "hs3.json",
+    "limits.json",
     "manifest.json",
 }
-OUTPUTS = PUBLISHED | {"plane.png", "plane.csv", "efficiency.png", "efficiency.csv"}
+OUTPUTS = PUBLISHED | {
+    "selection.zip",
+    *(
+        f"{stem}.{end}"
+        for stem in ("plane", "efficiency", "sideband_I-III", "sideband_IV-V")
+        for end in ("png", "pdf", "csv")
+    ),
+}
 
 
 def one_line(err: str) -> str:

@@ -205,7 +205,9 @@ def test_cutflow_of_one_period(run, stored):
 def test_figures_with_their_numbers(run, stored):
     code, _, err = run("cutflow", stored, "--period", "V", "--figures", "fig")
     assert code == 0, err
-    assert {path.name for path in Path("fig").iterdir()} == {"n_minus_1_V.png", "n_minus_1_V.csv"}
+    assert {path.name for path in Path("fig").iterdir()} == {
+        f"n_minus_1_V.{end}" for end in ("png", "pdf", "csv")
+    }
     pixels = imread("fig/n_minus_1_V.png")[..., :3]
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20
     with Path("fig/n_minus_1_V.csv").open() as file:

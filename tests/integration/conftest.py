@@ -1,4 +1,4 @@
-"""Real services for tests: a SLURM of one node, an XRootD server on loopback.
+"""Real services for tests: a SLURM of one node, an XRootD server on loopback, a browser.
 
 Where one cannot start, the test fails in CI (NA64ANA_CI=1) and is skipped elsewhere, with a reason.
 """
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 
 SLURM_CONF = """
 ClusterName=na64ana
@@ -147,6 +149,41 @@ def running_xrootd(folder: Path, user: str = "nobody") -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(10)
+
+
+#: A browser that stays by itself: no sandbox (tests run as root), nothing in the background.
+CHROMIUM = (
+    *("headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run"),
+    *("disable-background-networking", "disable-component-update", "disable-sync"),
+)
+
+
+@contextlib.contextmanager
+def running_chromium(folder: Path) -> Iterator[webdriver.Chrome]:
+    """Run a headless Chromium with a new profile, which logs its console and its requests."""
+    programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
+    if None in programs:
+        unavailable("no chromium or chromedriver (Debian: chromium chromium-driver)")
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(programs[0])
+    for name in (*CHROMIUM, f"user-data-dir={folder / 'profile'}"):
+        options.add_argument(f"--{name}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    try:
+        driver = webdriver.Chrome(options, webdriver.ChromeService(str(programs[1])))
+    except WebDriverException as error:
+        unavailable(f"chromium does not start: {error.msg}")
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """Return a running browser."""
+    with running_chromium(tmp_path_factory.mktemp("browser")) as driver:
+        yield driver
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 from na64ana.errors import ConfigError
 from na64ana.signal.response import CHANNELS
 from na64ana.signal.uncertainty import compute_errors
-from na64ana.workflow.bins import background_in_bins, bin_edges, count_in_bins, yields_in_bins
+from na64ana.workflow.bins import background_in_bins, bin_edges, count_in_bins
 from na64ana.workflow.limits import limits_from_published
-from na64ana.workflow.yields import load_yields
+from na64ana.workflow.yields import load_yields, response_of
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +43,11 @@ def test_one_bin_is_the_box(config, from_events):
 
 def test_yields_of_the_bins_add_up_to_the_box(binned, config):
     masses, table = np.array([0.01, 0.1]), load_yields(config)
+    response = response_of(config, "V")
     for process in CHANNELS:
-        bins = yields_in_bins(table, binned, "V", masses)[process]
+        bins = table.spectrum(masses, bin_edges(binned, "V"), process, response)
         assert bins.shape == (2, 3)
-        box = yields_in_bins(table, config, "V", masses)[process][:, 0]
+        box = table.in_box(masses, 50.0, process, response)
         assert bins.sum(axis=1) == pytest.approx(box, rel=1e-9)
 
 

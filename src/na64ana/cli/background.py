@@ -125,7 +125,7 @@ def background(  # noqa: PLR0913 - an argument per option
     if form == "table":
         print_stored(found, Console())
     elif form == "csv":
-        click.echo(background_csv(found.estimate), nl=False)
+        click.echo(background_csv(found.estimate.table, found.estimate.compared), nl=False)
     elif form == "latex":
         click.echo(background_latex(found.estimate, observed), nl=False)
     else:

@@ -9,7 +9,7 @@ from rich.table import Table
 from na64ana.background.estimate import BackgroundEstimate
 from na64ana.background.extrapolation import Extrapolation
 from na64ana.background.table import BackgroundRow, BackgroundTable
-from na64ana.workflow.background_files import SMALL
+from na64ana.workflow.presentation import SMALL
 from na64ana.workflow.stored_background import StoredBackground
 
 

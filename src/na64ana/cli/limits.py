@@ -1,6 +1,7 @@
 """`na64ana limits`: all steps, from event files or published numbers to the limit."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from na64ana.cli.options import (
     seed_option,
     workers_option,
 )
+
+if TYPE_CHECKING:
+    from na64ana.workflow.limits import LimitsResult
 
 
 @click.command()
@@ -57,9 +61,10 @@ def limits(  # noqa: PLR0913 - an argument per option
     Without arguments, five small event files are simulated into a cache folder
     ($NA64ANA_CACHE, by default the user's), the cuts are applied, sideband C is extrapolated into
     the signal box, and all periods are combined. Written: limits.csv, limit.png, combinations.csv
-    (limits of some of the periods), parameters.csv and .png (pulls and impacts), workspace.json
-    and patchset.json (pyhf), hs3.json, plane.png, efficiency.png and their numbers, and
-    manifest.json.
+    (limits of some of the periods), parameters.csv and .png (pulls and impacts), background.csv,
+    yields.csv and signal.csv, workspace.json and patchset.json (pyhf), hs3.json, plane.png,
+    efficiency.png, the fits of sideband C and their numbers, the tallies with the box closed
+    (selection.zip), and manifest.json. 'na64ana report' makes a page of all that.
 
     \b
     Examples:
@@ -74,14 +79,46 @@ def limits(  # noqa: PLR0913 - an argument per option
 
     from rich.console import Console  # noqa: PLC0415
 
-    from na64ana.cli.progress import TerminalProgress  # noqa: PLC0415
     from na64ana.cli.tables import print_result  # noqa: PLC0415
+
+    result, names = run_limits(
+        output,
+        published=published,
+        event_files=event_files,
+        unblind=unblind,
+        processor=processor,
+        periods=periods,
+        workers=workers,
+        seed=seed,
+        config_path=config_path,
+        overwrite=overwrite,
+    )
+    print_result(result, Console())
+    click.echo(f"written to {output.resolve()}: {', '.join(names)}")
+
+
+def run_limits(  # noqa: PLR0913 - what the command asks
+    output: Path,
+    *,
+    published: bool,
+    event_files: tuple[tuple[str, str], ...],
+    periods: tuple[str, ...],
+    workers: int,
+    seed: int,
+    config_path: Path | None,
+    unblind: bool = False,
+    processor: Path | None = None,
+    overwrite: bool = False,
+) -> tuple["LimitsResult", tuple[str, ...]]:
+    """Compute limits and write them into a folder; return them and the names of the files."""
+    from na64ana.cli.progress import TerminalProgress  # noqa: PLC0415
     from na64ana.config import load_config  # noqa: PLC0415
     from na64ana.io.atomic import atomic_files  # noqa: PLC0415
     from na64ana.processing.processors import load_processor  # noqa: PLC0415
     from na64ana.workflow.events import files_or_simulated  # noqa: PLC0415
     from na64ana.workflow.limits import limits_from_events, limits_from_published  # noqa: PLC0415
-    from na64ana.workflow.outputs import output_names, write_outputs  # noqa: PLC0415
+    from na64ana.workflow.limits_files import earlier_files, output_names  # noqa: PLC0415
+    from na64ana.workflow.outputs import write_outputs  # noqa: PLC0415
     from na64ana.workflow.selection import Settings  # noqa: PLC0415
 
     config = load_config(config_path)
@@ -94,10 +131,11 @@ def limits(  # noqa: PLR0913 - an argument per option
         "periods": list(config.periods),
         "config": None if config_path is None else str(config_path),
     }
-    names = output_names(published=published)
-    obsolete = set(output_names(published=False)) - set(names)
+    obsolete: set[str] = set()
     with (
-        atomic_files(output, names, overwrite=overwrite, obsolete=obsolete) as staging,
+        atomic_files(
+            output, output_names(published=published), overwrite=overwrite, obsolete=obsolete
+        ) as staging,
         TerminalProgress() as progress,
     ):
         if published:
@@ -115,7 +153,7 @@ def limits(  # noqa: PLR0913 - an argument per option
                 progress=progress,
             )
         progress("drawing figures", 0, 1)
-        write_outputs(result, staging, inputs=inputs)
+        names = write_outputs(result, staging, inputs=inputs)
+        obsolete |= earlier_files(output) - set(names)
         progress("drawing figures", 1, 1)
-    print_result(result, Console())
-    click.echo(f"written to {output.resolve()}: {', '.join(names)}")
+    return result, names

@@ -15,10 +15,13 @@ from na64ana.cli.background import background
 from na64ana.cli.check import check
 from na64ana.cli.cutflow import cutflow
 from na64ana.cli.datasets import datasets
+from na64ana.cli.export import export
 from na64ana.cli.inspect import inspect
+from na64ana.cli.interpret import interpret
 from na64ana.cli.limits import limits
 from na64ana.cli.optimize import optimize
 from na64ana.cli.process import process
+from na64ana.cli.report import report
 from na64ana.cli.simulate import simulate
 from na64ana.cli.skim import skim
 from na64ana.cli.toys import toys
@@ -45,10 +48,13 @@ cli.add_command(background)
 cli.add_command(check)
 cli.add_command(cutflow)
 cli.add_command(datasets)
+cli.add_command(export)
 cli.add_command(inspect)
+cli.add_command(interpret)
 cli.add_command(limits)
 cli.add_command(optimize)
 cli.add_command(process)
+cli.add_command(report)
 cli.add_command(simulate)
 cli.add_command(skim)
 cli.add_command(toys)

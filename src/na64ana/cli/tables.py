@@ -10,7 +10,6 @@ from rich.table import Table
 
 from na64ana.cli.background_tables import print_background
 from na64ana.config.observables import OBSERVABLES
-from na64ana.config.reference import load_reference
 from na64ana.processing.run import ProcessedRun
 from na64ana.signal.response import CHANNELS
 from na64ana.signal.uncertainty import PUBLISHED
@@ -23,11 +22,9 @@ from na64ana.tally.tally import Tally
 from na64ana.workflow.datasets import CheckedDatasets
 from na64ana.workflow.limits import LimitsResult
 from na64ana.workflow.outputs import compare_with_published
+from na64ana.workflow.presentation import SHOWN_MASSES, is_comparable, published_limit
 from na64ana.workflow.skim import Skimmed
 from na64ana.workflow.yields import Yields
-
-#: Masses [MeV] near which the printed table has a row; limits.csv has all.
-_PRINTED = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 def print_result(result: LimitsResult, console: Console) -> None:
@@ -249,7 +246,7 @@ def _limits(result: LimitsResult) -> Table:
     for name in ("MeV", "observed", "expected", "1 sigma band", *(c.method for c in result.beside)):
         table.add_column(name, justify="right")
     in_mev = 1e3 * curve.masses
-    rows = sorted({int(np.argmin(np.abs(np.log(in_mev / mass)))) for mass in _PRINTED})
+    rows = sorted({int(np.argmin(np.abs(np.log(in_mev / mass)))) for mass in SHOWN_MASSES})
     for i in rows:
         expected = curve.expected[i]
         # beside the headline, the others show what it shows
@@ -279,14 +276,12 @@ def _print_summary(result: LimitsResult, console: Console) -> None:
         counts = ", ".join(f"{k} {'+'.join(map(str, n))}" for k, n in events.observed.items())
         console.print(f"Observed in the box: {counts}")
     _print_event_limits(result, console)
-    reference = load_reference("na64_2023")
-    level = result.curve.confidence_level
-    if abs(eot / reference.eot - 1) > 0.01 or abs(level - reference.confidence_level) > 1e-9:
-        return  # other electrons or another level: another limit
+    if not is_comparable(eot, result.curve.confidence_level):
+        return
     kind = "Expected limit" if result.curve.observed is None else "Limit"
     ratios = [f"{1e3 * mass:g} MeV {r:.2f}" for mass, _, r in compare_with_published(result.curve)]
     if ratios:
-        console.print(f"{kind} over that of {reference.label}: {', '.join(ratios)}")
+        console.print(f"{kind} over that of {published_limit().label}: {', '.join(ratios)}")
 
 
 def _print_event_limits(result: LimitsResult, console: Console) -> None:

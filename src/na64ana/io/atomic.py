@@ -23,12 +23,7 @@ def atomic_path(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     OutputError
         If the file exists and `overwrite` is false, or the folder cannot be written.
     """
-    if path.exists() and not path.is_file():
-        msg = f"{path}: is no regular file; choose another name"
-        raise OutputError(msg)
-    if path.exists() and not overwrite:
-        msg = f"{path}: exists already; choose another name or say --overwrite"
-        raise OutputError(msg)
+    check_writable(path, overwrite=overwrite)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
@@ -47,6 +42,27 @@ def atomic_path(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         raise OutputError(msg) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: Path, *, overwrite: bool = False) -> None:
+    """Check that a file may be written, before a long calculation.
+
+    Raises
+    ------
+    OutputError
+        If it exists and `overwrite` is false, or its name cannot be used.
+    """
+    try:
+        exists, regular = path.exists(), path.is_file()
+    except OSError as error:
+        msg = f"{path}: is no usable name of a file ({error.strerror}); choose another"
+        raise OutputError(msg) from error
+    if exists and not regular:
+        msg = f"{path}: is no regular file; choose another name"
+        raise OutputError(msg)
+    if exists and not overwrite:
+        msg = f"{path}: exists already; choose another name or say --overwrite"
+        raise OutputError(msg)
 
 
 @contextlib.contextmanager

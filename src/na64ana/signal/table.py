@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -51,6 +52,9 @@ class Model:
     dark_matter : DarkMatter
     mass_min, mass_max : float
         [GeV]
+    masses : tuple of float
+        Where annihilation is computed [GeV], if the table is to be asked there only; none, and it
+        is dense enough to be interpolated.
     """
 
     beamline: Beamline = field(default_factory=Beamline)
@@ -58,6 +62,7 @@ class Model:
     dark_matter: DarkMatter = field(default_factory=DarkMatter)
     mass_min: float = TABLE_RANGE[0]
     mass_max: float = TABLE_RANGE[1]
+    masses: tuple[float, ...] = ()
 
     def lineage(self) -> str:
         """Return the sha256 of all that decides a table: this, the code, and its libraries."""
@@ -173,34 +178,40 @@ def compute_table(model: Model | None = None) -> YieldTable:
         If the masses, the beam or the coupling lie outside the ranges of their models.
     """
     model = model or Model()
+    return YieldTable(model, model.lineage(), _bremsstrahlung(model), _annihilation(model))
+
+
+def _bremsstrahlung(model: Model) -> Spectra:
+    return compute_bremsstrahlung(_grid(model), model.beamline, model.process)
+
+
+def _annihilation(model: Model) -> Spectra:
+    masses, (low, high) = _grid(model), (model.mass_min, model.mass_max)
+    edges = model.beamline.edges
+    if model.process.mediator != "V":
+        return Spectra(masses, edges, np.zeros((len(masses), len(edges) - 1)))
+    if model.masses:
+        return compute_annihilation(model.masses, model.beamline, model.dark_matter)
+    scale = np.sqrt(model.beamline.energy / BEAM_ENERGY)
+    inside = np.geomspace(*_RESONANCE, _MASSES_RESONANCE) * scale
+    dense = np.union1d(masses, inside[(inside > low) & (inside < high)])
+    return compute_annihilation(dense, model.beamline, model.dark_matter)
+
+
+def _grid(model: Model) -> Floats:
+    """Return the masses at which bremsstrahlung is computed [GeV]."""
     low, high = model.mass_min, model.mass_max
     if not MASS_RANGE[0] <= low < high <= MASS_RANGE[1]:
         allowed = f"{MASS_RANGE[0]:g} to {MASS_RANGE[1]:g} GeV"
         msg = f"masses {low:g} to {high:g} GeV: must rise, and lie in {allowed}"
         raise ModelError(msg)
-    masses = np.geomspace(low, high, max(round(_MASSES * np.log10(high / low) / 3), 12))
-    scale = np.sqrt(model.beamline.energy / BEAM_ENERGY)
-    inside = np.geomspace(*_RESONANCE, _MASSES_RESONANCE) * scale
-    dense = np.union1d(masses, inside[(inside > low) & (inside < high)])
-    return YieldTable(
-        model=model,
-        lineage=model.lineage(),
-        bremsstrahlung=compute_bremsstrahlung(masses, model.beamline, model.process),
-        annihilation=_annihilation(model, dense),
-    )
-
-
-def _annihilation(model: Model, masses: Floats) -> Spectra:
-    if model.process.mediator == "V":
-        return compute_annihilation(masses, model.beamline, model.dark_matter)
-    edges = model.beamline.edges
-    return Spectra(masses, edges, np.zeros((len(masses), len(edges) - 1)))
+    return np.geomspace(low, high, max(round(_MASSES * np.log10(high / low) / 3), 12))
 
 
 def load_or_compute(folder: Path, model: Model | None = None) -> YieldTable:
     """Return the table of a model from a folder, computed and stored there if it is not in it.
 
-    Another model, another version of the code or of its libraries is another file.
+    Each channel is a file; another model, version of the code or of its libraries is another one.
 
     Parameters
     ----------
@@ -215,40 +226,48 @@ def load_or_compute(folder: Path, model: Model | None = None) -> YieldTable:
         If the folder cannot be written.
     """
     model = model or Model()
-    path = folder / f"yields_{model.lineage()[:24]}.npz"
+    # Bremsstrahlung does not know what the dark photon decays to.
+    common = replace(model, dark_matter=DarkMatter(), masses=())
+    return YieldTable(
+        model=model,
+        lineage=model.lineage(),
+        bremsstrahlung=_load(folder, "bremsstrahlung", common, _bremsstrahlung),
+        annihilation=_load(folder, "annihilation", model, _annihilation),
+    )
+
+
+def _load(
+    folder: Path, name: Channel, model: Model, compute: Callable[[Model], Spectra]
+) -> Spectra:
+    """Return the spectra of a channel, computed and stored if they are not in the folder."""
+    lineage = model.lineage()
+    path = folder / f"{name}_{lineage[:24]}.npz"
     try:
-        return _read(path, model)
+        return _read(path, lineage)
     except (DataError, FileNotFoundError):
-        table = compute_table(model)
+        spectra = compute(model)
     with atomic_path(path, overwrite=True) as temporary, temporary.open("wb") as file:
         np.savez(
             file,
-            lineage=table.lineage,
-            **{
-                f"{name}_{part}": getattr(spectra, part)
-                for name, spectra in (("b", table.bremsstrahlung), ("a", table.annihilation))
-                for part in ("masses", "edges", "per_bin")
-            },
+            lineage=lineage,
+            masses=spectra.masses,
+            edges=spectra.edges,
+            per_bin=spectra.per_bin,
         )
-    return table
+    return spectra
 
 
-def _read(path: Path, model: Model) -> YieldTable:
+def _read(path: Path, lineage: str) -> Spectra:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
-            if str(content["lineage"]) != model.lineage():
+            if str(content["lineage"]) != lineage:
                 msg = f"{path}: of another model"
                 raise DataError(msg)
-            parts = (
-                Spectra(*(content[f"{name}_{part}"] for part in ("masses", "edges", "per_bin")))
-                for name in ("b", "a")
-            )
-            table = YieldTable(model, str(content["lineage"]), *parts)
-            for one in (table.bremsstrahlung, table.annihilation):
-                if one.per_bin.shape != (len(one.masses), len(one.edges) - 1):
-                    msg = f"shape {one.per_bin.shape}"
-                    raise ValueError(msg)
-            return table
+            spectra = Spectra(*(content[part] for part in ("masses", "edges", "per_bin")))
+            if spectra.per_bin.shape != (len(spectra.masses), len(spectra.edges) - 1):
+                msg = f"shape {spectra.per_bin.shape}"
+                raise ValueError(msg)
+            return spectra
     except FileNotFoundError:
         raise
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

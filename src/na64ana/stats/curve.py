@@ -9,7 +9,7 @@ import numpy.typing as npt
 from na64ana.display import html_table, some
 from na64ana.errors import LimitError
 from na64ana.stats import asymptotic, marginalised, toys
-from na64ana.stats.model import CountingModel, EventLimit, Method
+from na64ana.stats.model import CountingModel, EventLimit, Method, merge
 
 Floats = npt.NDArray[np.float64]
 
@@ -53,6 +53,11 @@ class LimitCurve:
         if len(events) < len(self.masses):
             return None
         return np.asarray(self.epsilon_0 * np.sqrt(events))
+
+    @property
+    def headline(self) -> Floats:
+        """Observed limits on epsilon ``(n,)``, or the expected medians while the box is closed."""
+        return self.expected[:, 2] if self.observed is None else self.observed
 
     @property
     def has_expected(self) -> bool:
@@ -118,6 +123,7 @@ def compute_curve(
     expected: bool = True,
     n_toys: int = toys.N_TOYS,
     seed: int = toys.SEED,
+    known: Sequence[tuple[Floats, EventLimit]] = (),
 ) -> LimitCurve:
     """Compute limits on epsilon for one model per mass.
 
@@ -133,6 +139,9 @@ def compute_curve(
         Whether to compute the expected limits, too.
     n_toys, seed : int
         Of toys (`na64ana.stats.toys`).
+    known : sequence of (array, EventLimit)
+        Limits by this method on models that differ in the signal only, with their
+        `signal_shares`: not computed again.
 
     Raises
     ------
@@ -149,11 +158,12 @@ def compute_curve(
         )
     else:
         limits = _along(
-            np.array([_shares(model) for model in models]),
+            np.array([signal_shares(model) for model in models]),
             lambda i: compute_event_limit(
                 models[i], confidence_level, method, expected=expected, n_toys=n_toys, seed=seed
             ),
             CHORD[method],
+            known,
         )
     return LimitCurve(
         method=method,
@@ -164,27 +174,35 @@ def compute_curve(
     )
 
 
-def _shares(model: CountingModel) -> Floats:
-    """Return how a signal is shared by channels and, with their weight, by processes."""
-    channels = model.merged().channels
-    processes = np.zeros(max(len(channel.signals) for channel in channels))
-    for channel in channels:
-        for i, sample in enumerate(channel.signals):
+def signal_shares(model: CountingModel) -> Floats:
+    """Return how a signal is shared by channels and, with their weight, by processes.
+
+    Limits on events depend on this alone, for the same backgrounds and errors.
+    """
+    channels = [merge(channel.signals) for channel in model.channels]
+    processes = np.zeros(max(len(samples) for samples in channels))
+    for samples in channels:
+        for i, sample in enumerate(samples):
             processes[i] += sample.events
-    shares = [*(channel.signal for channel in channels), *(PROCESS_WEIGHT * processes)]
+    shares = [*(channel.signal for channel in model.channels), *(PROCESS_WEIGHT * processes)]
     return np.array(shares) / model.signal
 
 
 def _along(
-    shares: Floats, compute: Callable[[int], EventLimit], chord: float
+    shares: Floats,
+    compute: Callable[[int], EventLimit],
+    chord: float,
+    known: Sequence[tuple[Floats, EventLimit]] = (),
 ) -> tuple[EventLimit, ...]:
-    """Return the limits of all masses, of which `compute` makes those that are needed."""
+    """Return the limits of all masses, of which `compute` makes those that are not known."""
+    near = [*known]
     steps = np.abs(np.diff(shares, axis=0)).max(axis=1)
     path = np.concatenate([[0.0], np.cumsum(steps)])
     found: dict[int, EventLimit] = {}
     for node in _nodes(shares, path, chord):
-        alike = [i for i in found if np.abs(shares[i] - shares[node]).max() < SHARE_STEP / 2]
-        found[node] = found[alike[0]] if alike else compute(node)
+        alike = (limit for at, limit in near if np.abs(at - shares[node]).max() < SHARE_STEP / 2)
+        found[node] = next(alike, None) or compute(node)
+        near.append((shares[node], found[node]))
     nodes = sorted(found)
     limits = []
     for i in range(len(shares)):

@@ -1,5 +1,6 @@
 """A counting experiment: a box per period, or bins of E_ECAL of it; log-normal errors."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -128,6 +129,25 @@ class CountingModel:
             )
         )
 
+    def with_signals(self, events: Mapping[str, Mapping[str, Sequence[float]]]) -> "CountingModel":
+        """Return the model with other signal events, by channel, sample and bin."""
+        return CountingModel(
+            tuple(
+                replace(
+                    channel,
+                    signals=tuple(
+                        replace(s, events=float(events[channel.name][s.name][channel.bin]))
+                        for s in channel.signals
+                    ),
+                )
+                for channel in self.channels
+            )
+        )
+
+    def without_counts(self) -> "CountingModel":
+        """Return the model with all boxes closed."""
+        return CountingModel(tuple(replace(channel, observed=None) for channel in self.channels))
+
     def unit(self) -> "CountingModel":
         """Return the model with one signal event in all channels together at mu = 1.
 
@@ -143,10 +163,11 @@ class CountingModel:
 
     def merged(self) -> "CountingModel":
         """Return the same model with signals of the same errors in a channel as one sample."""
-        return CountingModel(tuple(replace(c, signals=_merge(c.signals)) for c in self.channels))
+        return CountingModel(tuple(replace(c, signals=merge(c.signals)) for c in self.channels))
 
 
-def _merge(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
+def merge(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
+    """Return samples of the same errors as one."""
     alike: dict[tuple[tuple[str, tuple[float, float]], ...], Sample] = {}
     for one in samples:
         key = tuple(sorted(one.factors.items()))

@@ -3,30 +3,24 @@
 import csv
 import io
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from na64ana.background.estimate import BackgroundEstimate
 from na64ana.background.extrapolation import Extrapolation, FamilyFit, published_recipe
 from na64ana.background.table import LIMIT_LEVEL, BackgroundTable
 from na64ana.io.atomic import atomic_files
-from na64ana.plotting.background import curve_edges, curves, plot_sideband
-from na64ana.plotting.style import figure
 from na64ana.provenance import lineage, package_versions
-from na64ana.workflow.figures import draw_plane
+from na64ana.workflow.figures import draw_plane, draw_sideband, sideband_fits
+from na64ana.workflow.presentation import SMALL, TITLES
 from na64ana.workflow.stored_background import (
     StoredBackground,
     append_background,
 )
 
-#: Events below which tables for readers print no number; CSV and JSON have all.
-SMALL = 1e-3
 _COLUMNS = (
     *("period", "source", "counted", "events", "events_minus_1_sigma", "events_plus_1_sigma"),
     *(f"upper_limit_{100 * LIMIT_LEVEL:.0f}", "error_common_to", "method", "inputs", "lineage"),
@@ -36,14 +30,6 @@ _IDENTITY = (
     *("box", "versions", "configuration_sha256", "selection_lineage", "control_sample_lineage"),
     *("eot", "background", "background_not_counted", "extrapolations"),
 )
-#: What the sources are called in a table that is read.
-TITLES = {
-    "dimuon": "dimuon losses and decays",
-    "decay": "mu, pi, K decays in flight",
-    "upstream": "upstream interactions, lost neutrals",
-    "hadron": "hadrons from the dump",
-    "punch_through": "punch-through of neutral hadrons",
-}
 
 
 def file_names(found: StoredBackground) -> tuple[str, ...]:
@@ -51,8 +37,8 @@ def file_names(found: StoredBackground) -> tuple[str, ...]:
     stem = _stem(found)
     tables = (f"{stem}.csv", f"{stem}.tex", f"{stem}.json")
     # The plane is that of the blinded result, and stays what it was when the box is open.
-    drawn = [*_sidebands(found), *(["plane"] if found.opening is None else [])]
-    return (*tables, *(f"{stem}_{name}{end}" for name in drawn for end in (".png", ".csv")))
+    drawn = [*_fits(found), *(["plane"] if found.opening is None else [])]
+    return (*tables, *(f"{stem}_{name}{end}" for name in drawn for end in (".png", ".pdf", ".csv")))
 
 
 def write_background(
@@ -76,13 +62,22 @@ def write_background(
     # fits of an earlier estimate of other periods must not stand beside this one
     earlier = {path.name for path in folder.glob(f"{stem}_sideband_*")} - set(names)
     with atomic_files(folder, names, overwrite=overwrite, obsolete=earlier) as staging:
-        (staging / f"{stem}.csv").write_text(background_csv(found.estimate), encoding="utf-8")
+        (staging / f"{stem}.csv").write_text(
+            background_csv(found.estimate.table, found.estimate.compared), encoding="utf-8"
+        )
         latex = background_latex(found.estimate, observed)
         (staging / f"{stem}.tex").write_text(latex, encoding="utf-8")
         text = json.dumps(manifest, indent=2) + "\n"
         (staging / f"{stem}.json").write_text(text, encoding="utf-8")
-        for name, (scope, periods) in _sidebands(found).items():
-            _draw_sideband(found, scope, periods, staging / f"{stem}_{name}.png")
+        for name, (scope, periods) in _fits(found).items():
+            draw_sideband(
+                found.estimate,
+                scope,
+                {period: found.result.tallies[period] for period in periods},
+                staging / f"{stem}_{name}.png",
+                state=found.state,
+                observed=observed,
+            )
         if found.opening is None:
             about = found.result.about
             draw_plane(
@@ -136,53 +131,8 @@ def _stem(found: StoredBackground) -> str:
     return "background" if found.opening is None else "background_opened"
 
 
-def _sidebands(found: StoredBackground) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """Return the fits, by a name for a file: their scope, and the periods that were fitted."""
-    drawn = {}
-    for scope in found.estimate.upstream.extrapolations:
-        periods = found.config.groups().get(scope) or tuple(scope.split(" for ")[0].split("+"))
-        name = re.sub(r"[^A-Za-z0-9+-]+", "_", scope)
-        drawn[f"sideband_{name}"] = (
-            scope,
-            tuple(one for one in periods if one in found.result.tallies),
-        )
-    return drawn
-
-
-def _draw_sideband(
-    found: StoredBackground, scope: str, periods: tuple[str, ...], path: Path
-) -> None:
-    fit = found.estimate.upstream.extrapolations[scope]
-    energies = np.concatenate([found.result.tallies[name].sideband_c for name in periods])
-    observed = None
-    if found.opening is not None:
-        observed = sum(found.opening.observed.get(name, 0) for name in periods)
-    p = found.estimate.upstream.goodness[scope]
-    control = f", {fit.n_control} control events" if fit.n_control else ""
-    with figure(path, 8, 6) as fig:
-        plot_sideband(
-            fit,
-            energies,
-            fig.add_subplot(),
-            title=f"sideband C, {scope}: {fit.n_events} events{control}; fit p = {p:.2f}\n"
-            f"{found.state}, lineage {found.estimate.table.lineage[:12]}",
-            observed=observed,
-        )
-    edges = curve_edges(fit)
-    columns = {
-        "e_ecal_low_GeV": edges[:-1],
-        "e_ecal_high_GeV": edges[1:],
-        "events": np.where(
-            edges[:-1] >= fit.e_ecal_max - 1e-9, np.histogram(energies, edges)[0], np.nan
-        ),
-        **curves(fit, edges),
-    }
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    for row in zip(*columns.values(), strict=True):
-        writer.writerow(["" if np.isnan(value) else f"{value:.6g}" for value in row])
-    path.with_suffix(".csv").write_text(text.getvalue(), encoding="utf-8")
+def _fits(found: StoredBackground) -> dict[str, tuple[str, tuple[str, ...]]]:
+    return sideband_fits(found.config, found.estimate, found.result.tallies)
 
 
 def describe_rows(table: BackgroundTable) -> list[dict[str, Any]]:
@@ -218,13 +168,13 @@ def describe_estimate(estimate: BackgroundEstimate) -> dict[str, Any]:
     }
 
 
-def background_csv(estimate: BackgroundEstimate) -> str:
-    """Return all rows as CSV, also those that do not count, and the sums."""
+def background_csv(counts: BackgroundTable, compared: BackgroundTable | None = None) -> str:
+    """Return all rows as CSV, also those that do not count (`compared`), and the sums."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    for table, counted in ((estimate.table, "yes"), (estimate.compared, "no")):
-        for row in table.rows:
+    for table, counted in ((counts, "yes"), (compared, "no")):
+        for row in () if table is None else table.rows:
             down, up = row.factors
             limit = row.estimate.upper_limit
             numbers = [f"{x:.6g}" for x in (row.events, row.events * down, row.events * up)]
@@ -232,9 +182,9 @@ def background_csv(estimate: BackgroundEstimate) -> str:
             inputs = json.dumps(dict(row.estimate.inputs))
             said = (row.scope, row.method, inputs, row.lineage)
             writer.writerow([row.period, row.source, counted, *numbers, *said])
-    for scope, periods in _totals(estimate.table).items():
-        numbers = [f"{x:.6g}" for x in estimate.table.total(periods)]
-        writer.writerow([scope, "total", "", *numbers, "", "", "", "", estimate.table.lineage])
+    for scope, periods in _totals(counts).items():
+        numbers = [f"{x:.6g}" for x in counts.total(periods)]
+        writer.writerow([scope, "total", "", *numbers, "", "", "", "", counts.lineage])
     return text.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""What the bins of E_ECAL inside the signal box expect: signals, backgrounds, observed events."""
+"""What the bins of E_ECAL inside the signal box hold: backgrounds, observed events."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,10 +10,7 @@ from na64ana.background.estimate import BackgroundEstimate
 from na64ana.background.extrapolation import Extrapolation, compute_band
 from na64ana.background.table import UPSTREAM, BackgroundRow, BackgroundTable
 from na64ana.config import Config
-from na64ana.signal.response import CHANNELS, Channel
-from na64ana.signal.table import YieldTable
 from na64ana.tally.tally import Tally
-from na64ana.workflow.yields import response_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -21,17 +18,6 @@ Floats = npt.NDArray[np.float64]
 def bin_edges(config: Config, period: str) -> Floats:
     """Return the edges [GeV] of the bins of a period: its box, divided as configured."""
     return np.array([0.0, *config.limits.e_ecal_edges, config.periods[period].e_ecal_max])
-
-
-def yields_in_bins(
-    table: YieldTable, config: Config, period: str, masses: Floats
-) -> dict[Channel, Floats]:
-    """Return dark photons per electron on target, epsilon = 1, in the bins.
-
-    ``(masses, bins)`` by process, with resolution and trigger.
-    """
-    edges, response = bin_edges(config, period), response_of(config, period)
-    return {process: table.spectrum(masses, edges, process, response) for process in CHANNELS}
 
 
 def count_in_bins(config: Config, tallies: Mapping[str, Tally]) -> dict[str, tuple[int, ...]]:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping
 from functools import reduce
 from operator import add
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from na64ana.background.estimate import BackgroundEstimate
 from na64ana.config import Config
+from na64ana.plotting.background import curve_edges, curves, plot_sideband
 from na64ana.plotting.plane import DRAWN_HEIGHT, plot_plane
 from na64ana.plotting.selection import plot_n_minus_1
 from na64ana.plotting.style import figure
@@ -26,7 +29,7 @@ COLUMNS = 4
 def n_minus_1_names(result: Result) -> tuple[str, ...]:
     """Return the names of the files that `draw_n_minus_1` writes."""
     return tuple(
-        f"n_minus_1_{period}{end}" for period in result.tallies for end in (".png", ".csv")
+        f"n_minus_1_{period}{end}" for period in result.tallies for end in (".png", ".pdf", ".csv")
     )
 
 
@@ -89,6 +92,73 @@ def draw_plane(
         axes[1].set_ylabel("")
         fig.colorbar(axes[0].collections[0], ax=axes, label="events / GeV$^2$", pad=0.01)
     path.with_suffix(".csv").write_text(_plane_csv(planes), encoding="utf-8")
+
+
+def sideband_fits(
+    config: Config, estimate: BackgroundEstimate, periods: Iterable[str]
+) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Return the fits of sideband C by a name for a file: scope, and periods that were fitted."""
+    there, found = set(periods), {}
+    for scope in estimate.upstream.extrapolations:
+        members = config.groups().get(scope) or tuple(scope.split(" for ")[0].split("+"))
+        name = re.sub(r"[^A-Za-z0-9+-]+", "_", scope)
+        found[f"sideband_{name}"] = (scope, tuple(one for one in members if one in there))
+    return found
+
+
+def draw_sideband(
+    estimate: BackgroundEstimate,
+    scope: str,
+    tallies: Mapping[str, Tally],
+    path: Path,
+    *,
+    state: str,
+    observed: Mapping[str, int] | None = None,
+) -> None:
+    """Draw a fit of sideband C with the events of some periods, and write its curves as CSV.
+
+    Parameters
+    ----------
+    estimate : BackgroundEstimate
+    scope : str
+        Which of its fits.
+    tallies : mapping of str to Tally
+        Of the periods that were fitted.
+    path : Path
+        Of the figure; the numbers stand beside it.
+    state : str
+        Of the signal box, for the title.
+    observed : mapping of str to int, or None
+        Events in the box by period; None while it is closed.
+    """
+    fit, p = estimate.upstream.extrapolations[scope], estimate.upstream.goodness[scope]
+    energies = np.concatenate([tally.sideband_c for tally in tallies.values()])
+    in_box = None if observed is None else sum(observed.get(name, 0) for name in tallies)
+    control = f", {fit.n_control} control events" if fit.n_control else ""
+    with figure(path, 8, 6) as fig:
+        plot_sideband(
+            fit,
+            energies,
+            fig.add_subplot(),
+            title=f"sideband C, {scope}: {fit.n_events} events{control}; fit p = {p:.2f}\n"
+            f"{state}, lineage {estimate.table.lineage[:12]}",
+            observed=in_box,
+        )
+    edges = curve_edges(fit)
+    columns = {
+        "e_ecal_low_GeV": edges[:-1],
+        "e_ecal_high_GeV": edges[1:],
+        "events": np.where(
+            edges[:-1] >= fit.e_ecal_max - 1e-9, np.histogram(energies, edges)[0], np.nan
+        ),
+        **curves(fit, edges),
+    }
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in zip(*columns.values(), strict=True):
+        writer.writerow(["" if np.isnan(value) else f"{value:.6g}" for value in row])
+    path.with_suffix(".csv").write_text(text.getvalue(), encoding="utf-8")
 
 
 def _plane_csv(planes: Mapping[str, Histogram]) -> str:

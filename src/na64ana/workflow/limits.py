@@ -11,9 +11,9 @@ import numpy.typing as npt
 from na64ana.background.estimate import BackgroundEstimate
 from na64ana.background.table import BackgroundTable, published_rows
 from na64ana.config import Config
-from na64ana.constants import BEAM_ENERGY
 from na64ana.display import html_line
 from na64ana.errors import ConfigError, LimitError
+from na64ana.interpretation.acceptance import Acceptance, signal_events
 from na64ana.processing.processors import processor_path
 from na64ana.processing.run import ProcessedRun
 from na64ana.signal.response import CHANNELS
@@ -23,13 +23,13 @@ from na64ana.stats.build import build_model
 from na64ana.stats.curve import LimitCurve, compute_curve
 from na64ana.stats.model import METHODS, CountingModel
 from na64ana.workflow.background import background_of
-from na64ana.workflow.bins import background_in_bins, count_in_bins, yields_in_bins
+from na64ana.workflow.bins import background_in_bins, bin_edges, count_in_bins
 from na64ana.workflow.details import Details, compute_details
 from na64ana.workflow.efficiency import SignalEfficiency, signal_efficiencies
 from na64ana.workflow.events import Paths
 from na64ana.workflow.progress import Progress, silent
 from na64ana.workflow.selection import Calibrated, Selected, Settings, calibrate, select
-from na64ana.workflow.yields import load_yields
+from na64ana.workflow.yields import load_yields, response_of
 
 Floats = npt.NDArray[np.float64]
 #: Events by period and bin of E_ECAL.
@@ -68,12 +68,14 @@ class LimitsResult:
     `curve` is the headline, by the method that the configuration names. `beside` are the limits by
     the other methods on the same models; one that cannot be computed is missing, and `notes` say
     why. `models` have the signal of epsilon = 1, one per mass; `details` are those of one mass.
+    `acceptances` by period make events of any other yield.
     """
 
     config: Config
     periods: tuple[str, ...]
     box: BoxState
     background: BackgroundTable
+    acceptances: Mapping[str, Acceptance]
     models: tuple[CountingModel, ...]
     yields: YieldTable
     curve: LimitCurve
@@ -202,7 +204,8 @@ def _limits(
     masses = mass_grid(config)
     progress("computing signal yields", 0, 1)
     yields = load_yields(config)
-    signals = _signals(config, periods, masses, yields, events)
+    acceptances = {name: _acceptance(config, name, masses, events) for name in periods}
+    signals = signal_events(acceptances, yields, masses)
     errors = {} if events is None else events.efficiencies
     tables = (table,) if events is None else background_in_bins(config, table, events.background)
     by_source = _yield_errors(config, yields, masses)
@@ -248,6 +251,7 @@ def _limits(
         periods=periods,
         box=box,
         background=table,
+        acceptances=acceptances,
         models=models,
         yields=yields,
         curve=curves[0],
@@ -258,39 +262,33 @@ def _limits(
     )
 
 
-def _signals(
-    config: Config,
-    periods: tuple[str, ...],
-    masses: Floats,
-    yields: YieldTable,
-    events: EventAnalysis | None,
-) -> dict[str, dict[str, Floats]]:
-    """Return signal events for epsilon = 1, ``(masses, bins)`` by period and process.
+def _acceptance(
+    config: Config, period: str, masses: Floats, events: EventAnalysis | None
+) -> Acceptance:
+    """Return what a period makes of dark photons of some masses [GeV].
 
     Of event files, electrons on target and the efficiency of the cuts are measured, and the yield
-    is that in the box, with resolution and trigger. The published efficiency has these two in it,
-    and goes with the yield above the missing energy.
+    is that in the box, with resolution and trigger. The published efficiency has these two in it.
     """
-    signals: dict[str, dict[str, Floats]] = {}
-    for name in periods:
-        period = config.periods[name]
-        if events is None:
-            e_miss, scale = BEAM_ENERGY - period.e_ecal_max, period.eot * period.efficiency
-            signals[name] = {
-                process: scale * yields.above(masses, e_miss, process)[:, None]
-                for process in CHANNELS
-            }
-        else:
-            one, eot = events.efficiencies[name], events.run.exposures[name].eot
-            kept: dict[str, Floats | float] = {
-                "bremsstrahlung": one.at(masses)[:, None],
-                "annihilation": one.of_annihilation,
-            }
-            signals[name] = {
-                process: eot * kept[process] * per_bin
-                for process, per_bin in yields_in_bins(yields, config, name, masses).items()
-            }
-    return signals
+    if events is None:
+        given = config.periods[period]
+        flat = np.full(len(masses), given.efficiency)
+        return Acceptance(
+            eot=given.eot,
+            edges=np.array([0.0, given.e_ecal_max]),
+            efficiency={"bremsstrahlung": flat, "annihilation": flat},
+            response=None,
+        )
+    measured = events.efficiencies[period]
+    return Acceptance(
+        eot=events.run.exposures[period].eot,
+        edges=bin_edges(config, period),
+        efficiency={
+            "bremsstrahlung": measured.at(masses),
+            "annihilation": np.full(len(masses), measured.of_annihilation),
+        },
+        response=response_of(config, period),
+    )
 
 
 def _yield_errors(

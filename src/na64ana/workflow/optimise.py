@@ -23,7 +23,7 @@ from na64ana.workflow.yields import load_yields, response_of
 
 Floats = npt.NDArray[np.float64]
 
-FILES = ("optimise.csv", "optimise.png")
+FILES = ("optimise.csv", "optimise.png", "optimise.pdf")
 #: Step between cuts [GeV] (choice), and how far below the box the scan begins.
 STEP, DEPTH = 1.0, 10.0
 

@@ -3,46 +3,40 @@
 import csv
 import io
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from na64ana.config.reference import load_reference
-from na64ana.plotting.efficiency import plot_efficiency
 from na64ana.plotting.limit import plot_limit
 from na64ana.plotting.parameters import plot_parameters
 from na64ana.plotting.style import figure
+from na64ana.provenance import sha256_file
 from na64ana.stats.curve import LimitCurve
 from na64ana.stats.hs3 import make_hs3
 from na64ana.stats.workspace import make_patchset, make_workspace
+from na64ana.workflow.background_files import background_csv
 from na64ana.workflow.details import Details
-from na64ana.workflow.efficiency import SignalEfficiency, pool
-from na64ana.workflow.figures import draw_plane
-from na64ana.workflow.limits import LimitsResult
+from na64ana.workflow.figures import draw_plane, draw_sideband, sideband_fits
+from na64ana.workflow.limits import EventAnalysis, LimitsResult
+from na64ana.workflow.limits_files import LIMITS, MANIFEST, SELECTION
 from na64ana.workflow.manifest import make_manifest
+from na64ana.workflow.presentation import compare_points, published_limit
+from na64ana.workflow.results import write_selected
+from na64ana.workflow.signal_outputs import signal_csv, write_efficiencies, write_signal_yields
+from na64ana.workflow.stored_limits import describe_limits
 
-FILES = (
-    *("limits.csv", "limit.png", "combinations.csv", "parameters.csv", "parameters.png"),
-    *("workspace.json", "patchset.json", "hs3.json", "manifest.json"),
-)
-#: Written too when there are event files.
-EVENT_FILES = ("plane.png", "plane.csv", "efficiency.png", "efficiency.csv")
-_EFFICIENCY_COLUMNS = (
-    *("period", "m_ap_GeV", "e_ap_low_GeV", "e_ap_high_GeV", "passed", "total"),
-    *("efficiency", "low", "high", "data_over_simulation"),
-)
+Floats = npt.NDArray[np.float64]
+
 _SIGMAS = ("minus2", "minus1", "median", "plus1", "plus2")
 
 
-def output_names(*, published: bool) -> tuple[str, ...]:
-    """Return the names of the files that will be written."""
-    return FILES if published else FILES + EVENT_FILES
+def write_outputs(result: LimitsResult, folder: Path, *, inputs: dict[str, Any]) -> tuple[str, ...]:
+    """Write all files into an empty folder, and return their names.
 
-
-def write_outputs(result: LimitsResult, folder: Path, *, inputs: dict[str, Any]) -> None:
-    """Write all files into a folder; `inputs` (command line, seed) go into the manifest."""
+    `inputs` (command line, seed) go into the manifest, and the sha256 of all other files.
+    """
     (folder / "limits.csv").write_text(limits_csv(result), encoding="utf-8")
     (folder / "combinations.csv").write_text(_combinations_csv(result.details), encoding="utf-8")
     (folder / "parameters.csv").write_text(_parameters_csv(result.details), encoding="utf-8")
@@ -56,8 +50,20 @@ def write_outputs(result: LimitsResult, folder: Path, *, inputs: dict[str, Any])
     if result.events is not None:
         run = result.events.run
         draw_plane(result.config, run.tallies, run.prescales(), folder / "plane.png")
-        _draw_efficiency(result.events.efficiencies, folder)
-    _write_json(folder / "manifest.json", make_manifest(result, inputs))
+        write_efficiencies(result.events.efficiencies, folder)
+        write_selected(result.events.selected, folder, inputs=inputs, name=SELECTION)
+        _draw_sidebands(result, result.events, folder)
+    compared = None if result.events is None else result.events.background.compared
+    text = background_csv(result.background, compared)
+    (folder / "background.csv").write_text(text, encoding="utf-8")
+    (folder / "signal.csv").write_text(signal_csv(result), encoding="utf-8")
+    write_signal_yields(result, folder)
+    manifest = make_manifest(result, inputs)
+    _write_json(folder / LIMITS, describe_limits(result, manifest["lineage"]))
+    names = tuple(sorted(path.name for path in folder.iterdir()))
+    outputs = {name: sha256_file(folder / name) for name in names}
+    _write_json(folder / MANIFEST, {**manifest, "outputs": outputs})
+    return (*names, MANIFEST)
 
 
 def limits_csv(result: LimitsResult) -> str:
@@ -110,6 +116,23 @@ def _parameters_csv(details: Details) -> str:
     return text.getvalue()
 
 
+def _draw_sidebands(result: LimitsResult, events: EventAnalysis, folder: Path) -> None:
+    observed = None
+    if events.observed is not None:
+        observed = {name: sum(counts) for name, counts in events.observed.items()}
+    tallies = events.run.tallies
+    fits = sideband_fits(result.config, events.background, tallies)
+    for name, (scope, periods) in fits.items():
+        draw_sideband(
+            events.background,
+            scope,
+            {period: tallies[period] for period in periods},
+            folder / f"{name}.png",
+            state=f"signal box {result.box}",
+            observed=observed,
+        )
+
+
 def _draw_parameters(details: Details, path: Path) -> None:
     height = 1.6 + 0.32 * max(len(details.parameters), 4)
     with figure(path, 9, height) as fig:
@@ -121,16 +144,9 @@ def _draw_parameters(details: Details, path: Path) -> None:
 def compare_with_published(curve: LimitCurve) -> list[tuple[float, float, float]]:
     """Return mass [GeV], published epsilon and ours over it, at the published points.
 
-    The observed limit is compared, or the expected median while the box is closed;
-    interpolated in both logarithms. Points outside the mass grid are left out.
+    The observed limit is compared, or the expected median while the box is closed.
     """
-    ours = curve.expected[:, 2] if curve.observed is None else curve.observed
-    rows = []
-    for mass, epsilon in load_reference("na64_2023").points:
-        if curve.masses[0] <= mass <= curve.masses[-1]:
-            logs = np.interp(np.log(mass), np.log(curve.masses), np.log(ours))
-            rows.append((mass, epsilon, float(np.exp(logs)) / epsilon))
-    return rows
+    return compare_points(curve.masses, curve.headline)
 
 
 def _curve_columns(curve: LimitCurve) -> dict[str, Any]:
@@ -155,37 +171,9 @@ def _draw_limit(result: LimitsResult, path: Path) -> None:
             result.curve,
             fig.add_subplot(),
             beside=result.beside,
-            references=[load_reference("na64_2023")],
+            references=[published_limit()],
             title=f"na64ana, {source}\n{_times_ten(eot)} EOT",
         )
-
-
-def _draw_efficiency(efficiencies: Mapping[str, SignalEfficiency], folder: Path) -> None:
-    """Draw the efficiency of all periods together, and write that of each."""
-    first = next(iter(efficiencies.values()))
-    alike = [one for one in efficiencies.values() if (one.edges == first.edges).all()]
-    by_mass = {
-        float(mass): [pool(bins) for bins in zip(*(one.by_energy[i] for one in alike), strict=True)]
-        for i, mass in enumerate(first.masses)
-    }
-    periods = " ".join(one.period for one in alike)
-    with figure(folder / "efficiency.png", 7, 5) as fig:
-        plot_efficiency(
-            first.edges, by_mass, fig.add_subplot(), title=f"simulated signal, all cuts, {periods}"
-        )
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_EFFICIENCY_COLUMNS)
-    for name, one in efficiencies.items():
-        edges = [*zip(one.edges, one.edges[1:], strict=False)]
-        for mass, overall, parts in zip(one.masses, one.overall, one.by_energy, strict=True):
-            rows = [((one.edges[0], one.edges[-1]), overall), *zip(edges, parts, strict=True)]
-            for (low, high), part in rows:
-                writer.writerow(
-                    [name, f"{mass:g}", f"{low:g}", f"{high:g}", part.passed, part.total]
-                    + [f"{x:.4f}" for x in (part.value, part.low, part.high, one.scale[0])]
-                )
-    (folder / "efficiency.csv").write_text(text.getvalue(), encoding="utf-8")
 
 
 def _times_ten(number: float) -> str:

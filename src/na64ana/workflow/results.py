@@ -76,9 +76,11 @@ def result_name(selected: Selected) -> str:
     return f"{selected.processor.stem}.zip"
 
 
-def write_selected(selected: Selected, folder: Path, *, inputs: Mapping[str, Any]) -> Path:
-    """Write the tallies of a processor into a folder, with their origin."""
-    path = folder / result_name(selected)
+def write_selected(
+    selected: Selected, folder: Path, *, inputs: Mapping[str, Any], name: str | None = None
+) -> Path:
+    """Write the tallies of a processor into a folder, with their origin; by default its name."""
+    path = folder / (name or result_name(selected))
     write_tallies(path, selected.run.tallies, _about(selected, inputs))
     return path
 

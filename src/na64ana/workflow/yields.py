@@ -99,11 +99,12 @@ def load_yields(config: Config) -> YieldTable:
     ModelError
         As `yield_model` and `compute_table`.
     """
-    return _load(yield_model(config))
+    return load_model(yield_model(config))
 
 
 @cache
-def _load(model: Model) -> YieldTable:
+def load_model(model: Model) -> YieldTable:
+    """Return the table of a model, from the cache folder or computed now."""
     return load_or_compute(cache_folder() / "yields", model)
 
 
@@ -161,7 +162,7 @@ def make_yields(model: Model, masses: Sequence[float], e_ecal_max: float) -> Yie
     ModelError
         If a mass, or the edge of the box, lies outside what the model can do.
     """
-    table = _load(model)
+    table = load_model(model)
     chosen = np.array(sorted(set(masses)) or USUAL_MASSES)
     edges, beam = table.bremsstrahlung.edges, model.beamline.energy
     if not EDGE < e_ecal_max <= beam - edges[0]:
@@ -170,13 +171,19 @@ def make_yields(model: Model, masses: Sequence[float], e_ecal_max: float) -> Yie
             f"{beam - edges[0]:g} GeV"
         )
         raise ModelError(msg)
+    return yields_of(table, chosen, e_ecal_max)
+
+
+def yields_of(table: YieldTable, masses: Floats, e_ecal_max: float) -> Yields:
+    """Return the yields of a table at masses ``(n,)`` [GeV] in a box [GeV], and their errors."""
+    beam = table.model.beamline.energy
     return Yields(
         table=table,
         e_ecal_max=e_ecal_max,
-        masses=chosen,
-        made={c: table.above(chosen, beam - e_ecal_max, c) for c in CHANNELS},
-        in_box={c: table.in_box(chosen, e_ecal_max, c) for c in CHANNELS},
-        errors=compute_errors(table, chosen, e_ecal_max),
+        masses=masses,
+        made={c: table.above(masses, beam - e_ecal_max, c) for c in CHANNELS},
+        in_box={c: table.in_box(masses, e_ecal_max, c) for c in CHANNELS},
+        errors=compute_errors(table, masses, e_ecal_max),
     )
 
 
@@ -188,7 +195,9 @@ def write_yields(found: Yields, folder: Path, *, overwrite: bool = False) -> tup
     OutputError
         If a file exists, or the folder cannot be written.
     """
-    names = ("yields.csv", "yields.png", "spectra.csv", "spectra.png")
+    names = tuple(
+        f"{stem}{end}" for stem in ("yields", "spectra") for end in (".csv", ".png", ".pdf")
+    )
     table, model = found.table, found.table.model
     beam = f"{model.beamline.energy:g} GeV {model.beamline.particle}"
     title = f"na64ana, {beam}, mediator {model.process.mediator}"

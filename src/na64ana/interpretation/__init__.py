@@ -1,0 +1,1 @@
+"""What a limit means for models: dark matter, other bosons, more electrons on target."""
