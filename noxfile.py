@@ -66,10 +66,20 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", "-n", "2", "--dist", "loadfile", *arguments, env=settings)
 
 
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation without a warning, and its examples; the site lands in docs/_build/html."""
+    install(session, "docs")
+    build = ROOT / "docs" / "_build"
+    common = ("sphinx-build", "-n", "-W", "--keep-going", "-q", "-d", str(build / "doctrees"))
+    session.run(*common, "-b", "html", "docs", str(build / "html"))
+    session.run(*common, "-b", "doctest", "docs", str(build / "doctest"))
+
+
 @nox.session(default=False)
 def constraints(session: nox.Session) -> None:
     """Write constraints.txt from the newest versions: `name==version` lines, no addresses."""
-    groups = ["test", "lint", "types", "build", "dev"]
+    groups = ["test", "docs", "lint", "types", "build", "dev"]
     packages = {p for group in groups for p in nox.project.dependency_groups(PYPROJECT, group)}
     session.install("uv", "--editable", ".", *sorted(packages))
     frozen = session.run("uv", "pip", "freeze", "--exclude-editable", silent=True)

@@ -42,6 +42,14 @@ def parse_quantity(text: object, dimension: str) -> float:
     ------
     ValueError
         If the text is no number with a unit of this dimension; the message lists the units.
+
+    Examples
+    --------
+    >>> from na64ana.units import parse_quantity
+    >>> parse_quantity("20 MeV", "energy")
+    0.02
+    >>> parse_quantity("45 %", "fraction")
+    0.45
     """
     units = UNITS[dimension]
     match = _QUANTITY.fullmatch(str(text))

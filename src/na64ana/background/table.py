@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from na64ana.config import Config
+from na64ana.display import html_table
 from na64ana.errors import BackgroundError
 from na64ana.provenance import lineage
 
@@ -149,6 +150,18 @@ class BackgroundTable:
     def correlation(self) -> Floats:
         """Return the correlation ``(n, n)`` of the logarithms of the sums of the `n` periods."""
         return np.atleast_2d(np.corrcoef(np.log(list(self._draws().values()))))
+
+    def _repr_html_(self) -> str:
+        sources = dict.fromkeys(row.source for row in self.rows)
+        by_place = {(row.source, row.period): row.events for row in self.rows}
+        rows: list[list[object]] = [
+            [source, *(by_place.get((source, period)) for period in self.periods), None]
+            for source in sources
+        ]
+        totals = [self.total([period]) for period in self.periods] + [self.total(self.periods)]
+        for i, name in enumerate(("sum", "1 sigma down", "1 sigma up")):
+            rows.append([name, *(total[i] for total in totals)])
+        return html_table(("events", *self.periods, "sum"), rows)
 
     def _draws(self) -> dict[str, Floats]:
         """Return the drawn sums ``(N_DRAWS,)`` by period."""

@@ -2,7 +2,6 @@
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -14,10 +13,6 @@ from na64ana.cli.options import (
     seed_option,
     workers_option,
 )
-
-if TYPE_CHECKING:
-    from na64ana.config import Config
-    from na64ana.simulation.classes import Signal
 
 CLASSES = (
     "beam_electron",
@@ -114,6 +109,7 @@ def simulate(  # noqa: PLR0913 - an argument per option
     from na64ana.simulation.classes import Signal  # noqa: PLC0415
     from na64ana.simulation.events import write_simulated_file  # noqa: PLC0415
     from na64ana.simulation.plan import Plan  # noqa: PLC0415
+    from na64ana.workflow.events import draw_signal  # noqa: PLC0415
 
     config = load_config(config_path)
     if period not in config.periods:
@@ -121,7 +117,7 @@ def simulate(  # noqa: PLR0913 - an argument per option
         raise ConfigError(msg)
     signal = Signal()
     if signal_mass is not None:
-        signal = _draw_signal(config, period, signal_mass, signal_events or 100.0, seed)
+        signal = draw_signal(config, period, signal_mass, signal_events or 100.0, seed=seed)
     kinds = tuple(EventClass[name.upper()] for name in classes) or tuple(EventClass)
     output = output or Path(f"events_{period}{_SUFFIX[container]}")
     with TerminalProgress() as progress:
@@ -139,22 +135,3 @@ def simulate(  # noqa: PLR0913 - an argument per option
         f"{output}: period {period}, {metadata.entries} triggered events, {metadata.eot:.3g} EOT "
         f"({share:.3g} of the period), seed {seed}"
     )
-
-
-def _draw_signal(
-    config: "Config", period: str, mass: float, expected: float, seed: int
-) -> "Signal":
-    """Return a sample of dark photons that leave an event in the signal box of the period."""
-    import numpy as np  # noqa: PLC0415
-
-    from na64ana.constants import BEAM_ENERGY  # noqa: PLC0415
-    from na64ana.signal.sampling import sample_bremsstrahlung  # noqa: PLC0415
-    from na64ana.simulation.classes import Signal  # noqa: PLC0415
-
-    e_ap, depth = sample_bremsstrahlung(
-        np.random.default_rng([seed, 1]),
-        50_000,
-        mass,
-        e_miss_min=BEAM_ENERGY - config.periods[period].e_ecal_max,
-    )
-    return Signal(e_ap.astype(np.float32), depth.astype(np.float32), expected)

@@ -27,6 +27,15 @@ def load_config(path: Path | None = None) -> Config:
     ------
     ConfigError
         On the first problem, as ``file:line: where: what, and what is allowed``.
+
+    Examples
+    --------
+    >>> from na64ana.config import load_config
+    >>> config = load_config()
+    >>> config.periods["V"].e_ecal_max  # GeV
+    50.0
+    >>> config.selection_of("IV").single_track.theta_in_max  # rad
+    0.003
     """
     path = shipped_path("datasets.yaml") if path is None else path
     return load_model(path, Config, example="datasets.yaml", conflicts=_conflicts)

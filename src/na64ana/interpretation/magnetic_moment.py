@@ -39,7 +39,7 @@ class Measurement:
     source: str
 
     def largest(self, sign: float) -> float:
-        """Return the largest |contribution| of a sign that is left at 95 % CL, one-sided.
+        """Return the largest absolute contribution of a sign that is left at 95 % CL, one-sided.
 
         Never less than if no difference had been measured: one of the other sign excludes nothing
         by itself.

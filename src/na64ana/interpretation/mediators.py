@@ -134,7 +134,7 @@ def compute_l_mu_minus_l_tau(curve: LimitCurve) -> GaugeBosonLimit:
 
 
 def loop_mixing(m: npt.ArrayLike) -> Floats:
-    """Return |epsilon|/g of an L_mu-L_tau boson on its mass shell, of the shape of `m` [GeV].
+    """Return abs(epsilon)/g of an L_mu-L_tau boson on its mass shell, of the shape of `m` [GeV].
 
     e/(2 pi^2) int dx x(1-x) ln[(m_tau^2 - x(1-x) m^2)/(m_mu^2 - x(1-x) m^2)]; about 1/70 below
     the muon's mass (UFN2021, section 2.4).

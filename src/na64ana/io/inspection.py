@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import uproot
 
 from na64ana.config import Config
+from na64ana.display import html_line, html_table
 from na64ana.errors import DataError
 from na64ana.io.chunk import BAD_ENERGY, IDENTITY, find_bad_energies, find_duplicate
 from na64ana.io.format import BRANCH_BY_NAME, BRANCHES, METADATA, TREE, FileMetadata
@@ -87,6 +88,18 @@ class Inspection:
     unfit: tuple[str, ...]
     branches: tuple[BranchSummary, ...]
     problems: tuple[str, ...]
+
+    def _repr_html_(self) -> str:
+        filled = self.entries > 0
+        rows = (
+            [one.name, one.dtype, one.unit]
+            + ([one.low, one.mean, one.high] if filled and one.low <= one.high else [None] * 3)
+            for one in self.branches
+        )
+        head = ("branch", "type", "unit", "least", "mean", "largest")
+        title = f"{self.path.name}: {self.container}, {self.layout}, {self.entries:,} events"
+        problems = "".join(html_line(problem) for problem in self.problems)
+        return html_table(head, rows, title=title) + problems
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def plot_mediators(limits: Sequence[MediatorLimit], ax: Axes) -> Axes:
 
 
 def plot_magnetic_moment(limits: Sequence[MediatorLimit], ax: Axes) -> Axes:
-    """Draw the largest |contribution| to a_e that is left to each boson.
+    """Draw the largest absolute contribution to a_e that is left to each boson.
 
     Parameters
     ----------

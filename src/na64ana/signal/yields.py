@@ -1,6 +1,6 @@
 """Dark photons per electron on target: bremsstrahlung and resonant annihilation in the shower.
 
-Bremsstrahlung (UFN 191 (2021) 1361, eq. 48, corrected for X0):
+Bremsstrahlung (UFN 191 (2021) 1361, eq. 48, corrected for X0)::
 
     dn/dE_A' = N/X0 int dE [T_-(E) + T_+(E)] d sigma/dE_A'(E),
 
@@ -20,6 +20,7 @@ import numpy.typing as npt
 from scipy.interpolate import CubicSpline, PchipInterpolator
 
 from na64ana.constants import BEAM_ENERGY, GEV2_TO_CM2, M_E
+from na64ana.display import html_table, some
 from na64ana.errors import ModelError
 from na64ana.signal.annihilation import annihilation_per_x0
 from na64ana.signal.bremsstrahlung import MASS_RANGE, Process, compute_spectrum
@@ -113,6 +114,18 @@ class Spectra:
         missing = np.array([np.interp(e_ap_min, self.edges, row) for row in below])
         return np.asarray(below[:, -1] - missing)
 
+    def _repr_html_(self) -> str:
+        middle = (self.edges[1:] + self.edges[:-1]) / 2
+        total = self.per_bin.sum(axis=1)
+        mean = self.per_bin @ middle / np.where(total > 0, total, np.nan)
+        rows = (
+            [1e3 * float(self.masses[i]), float(total[i]), float(mean[i])]
+            for i in some(len(self.masses))
+        )
+        head = ("m [MeV]", "yield", "mean energy [GeV]")
+        title = f"dark photons above {self.edges[0]:g} GeV per electron, epsilon = 1"
+        return html_table(head, rows, title=title)
+
 
 def compute_bremsstrahlung(
     masses: Sequence[float] | Floats, beamline: Beamline, process: Process | None = None
@@ -132,6 +145,15 @@ def compute_bremsstrahlung(
     ModelError
         If a mass lies outside the range of the cross section, or the beam's energy outside that of
         the shower.
+
+    Examples
+    --------
+    Dark photons of 20 MeV above 50 GeV, per electron and for epsilon = 1:
+
+    >>> from na64ana.signal.yields import Beamline, compute_bremsstrahlung
+    >>> found = compute_bremsstrahlung([0.02], Beamline())
+    >>> print(f"{found.above(50.0)[0]:.2e}")
+    3.49e-03
     """
     masses = _check_masses(masses)
     plan, process = _integral(beamline), process or Process()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from na64ana.display import html_table, some
 from na64ana.errors import LimitError
 from na64ana.stats import asymptotic, marginalised, toys
 from na64ana.stats.model import CountingModel, EventLimit, Method, merge
@@ -77,6 +78,19 @@ class LimitCurve:
             msg = "the expected limits were not computed; ask for them with expected=True"
             raise LimitError(msg)
         return np.asarray(self.epsilon_0[:, None] * np.sqrt(np.array(events)))
+
+    def _repr_html_(self) -> str:
+        head = ["m [MeV]"]
+        columns = [(1e3 * self.masses).tolist()]
+        if self.observed is not None:
+            head.append("observed")
+            columns.append(self.observed.tolist())
+        if self.has_expected:
+            head += ["expected", "-1 sigma", "+1 sigma"]
+            columns += [self.expected[:, i].tolist() for i in (2, 1, 3)]
+        rows = ([column[i] for column in columns] for i in some(len(self.masses)))
+        level = f"{100 * self.confidence_level:g} % CL"
+        return html_table(head, rows, title=f"upper limits on epsilon, {level}, {self.method}")
 
 
 def compute_event_limit(

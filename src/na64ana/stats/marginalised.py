@@ -122,6 +122,18 @@ def compute_limit(
     ------
     LimitError
         If there is no signal; `TooManyOutcomesError` for more observed events than can be summed.
+
+    Examples
+    --------
+    For nothing observed and no errors the limit is -ln(1 - CL), whatever the background:
+
+    >>> from na64ana.stats.marginalised import compute_limit
+    >>> from na64ana.stats.model import Channel, CountingModel, Sample
+    >>> signal, background = Sample("signal", 1.0, {}), Sample("background", 0.5, {})
+    >>> channel = Channel("V", observed=0, signals=(signal,), backgrounds=(background,))
+    >>> limit = compute_limit(CountingModel((channel,)), 0.9, expected=False)
+    >>> print(f"{limit.observed:.3f}")
+    2.303
     """
     sensitive = _sensitive(model)
     ensemble = _make_ensemble(sensitive)

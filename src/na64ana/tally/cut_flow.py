@@ -5,12 +5,12 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from na64ana.display import html_table
 from na64ana.io.format import EventClass
 
 Counts = npt.NDArray[np.int64]
@@ -101,13 +101,11 @@ class CutFlow:
         )
 
     def _repr_html_(self) -> str:
-        head = "<tr><th>cut</th><th>events</th><th>relative</th><th>absolute</th><th>only</th></tr>"
-        body = "".join(
-            f"<tr><td>{escape(row.cut)}</td><td>{row.events:,}</td><td>{percent(row.relative)}</td>"
-            f"<td>{percent(row.absolute)}</td><td>{count(row.only)}</td></tr>"
+        rows = (
+            (row.cut, row.events, percent(row.relative), percent(row.absolute), row.only)
             for row in self.rows()
         )
-        return f"<table>{head}{body}</table>"
+        return html_table(("cut", "events", "relative", "absolute", "only"), rows)
 
 
 def _ratio(part: np.int64, whole: np.int64) -> float:

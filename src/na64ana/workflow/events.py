@@ -4,17 +4,24 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
 import platformdirs
 
 from na64ana.config import Config
 from na64ana.config.models import FileEntry
+from na64ana.constants import BEAM_ENERGY
 from na64ana.errors import ConfigError, DataError
 from na64ana.io.location import Location, expand
 from na64ana.io.maps import find_map
 from na64ana.io.reading import ForeignFile, open_event_file
+from na64ana.signal.sampling import sample_bremsstrahlung
+from na64ana.simulation.classes import Signal
 from na64ana.simulation.events import write_simulated_file
 from na64ana.simulation.plan import Plan
 from na64ana.workflow.progress import Progress
+
+#: Dark photons that a simulation draws from.
+N_SIGNAL = 50_000
 
 Paths = dict[str, tuple[Location | ForeignFile, ...]]
 
@@ -98,6 +105,33 @@ def simulated_files(config: Config, *, seed: int, progress: Progress) -> Paths:
     n = len(config.periods)
     progress(f"simulating event files into {cache_folder()}", n, n)
     return paths
+
+
+def draw_signal(config: Config, period: str, mass: float, expected: float, *, seed: int) -> Signal:
+    """Return a sample of dark photons with at least the missing energy of the signal box.
+
+    Parameters
+    ----------
+    config : Config
+    period : str
+    mass : float
+        Of the dark photon [GeV].
+    expected : float
+        Their number in the electrons on target of the whole period, before trigger and cuts.
+    seed : int
+
+    Raises
+    ------
+    ModelError
+        If the mass lies outside the range of the cross section.
+    """
+    e_ap, depth = sample_bremsstrahlung(
+        np.random.default_rng([seed, 1]),
+        N_SIGNAL,
+        mass,
+        e_miss_min=BEAM_ENERGY - config.periods[period].e_ecal_max,
+    )
+    return Signal(e_ap.astype(np.float32), depth.astype(np.float32), expected)
 
 
 def _is_intact(path: Path, period: str, identity: str) -> bool:

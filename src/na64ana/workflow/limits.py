@@ -11,6 +11,7 @@ import numpy.typing as npt
 from na64ana.background.estimate import BackgroundEstimate
 from na64ana.background.table import BackgroundTable, published_rows
 from na64ana.config import Config
+from na64ana.display import html_line
 from na64ana.errors import ConfigError, LimitError
 from na64ana.interpretation.acceptance import Acceptance, signal_events
 from na64ana.processing.processors import processor_path
@@ -86,6 +87,11 @@ class LimitsResult:
     def by(self, method: str) -> LimitCurve | None:
         """Return the curve of a method, if there is one."""
         return next((c for c in (self.curve, *self.beside) if c.method == method), None)
+
+    def _repr_html_(self) -> str:
+        head = html_line(f"periods {' '.join(self.periods)}; signal box {self.box}")
+        notes = "".join(html_line(note) for note in self.notes)
+        return head + self.curve._repr_html_() + self.background._repr_html_() + notes
 
 
 def limits_from_events(

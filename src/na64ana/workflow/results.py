@@ -17,6 +17,7 @@ import numpy as np
 from na64ana.cuts.cut import Cut
 from na64ana.cuts.selection import Templates
 from na64ana.cuts.template import ShowerTemplate
+from na64ana.display import html_line
 from na64ana.errors import DataError
 from na64ana.io.atomic import atomic_path, cannot_write
 from na64ana.processing.run import ProcessedRun
@@ -64,9 +65,9 @@ class Result:
         }
 
     def _repr_html_(self) -> str:
-        parts = [f"<p><b>{self.about['processor']}</b>, lineage {self.about['lineage'][:12]}</p>"]
+        parts = [html_line(f"{self.about['processor']}, lineage {self.about['lineage'][:12]}")]
         for period, flow in self.cut_flows.items():
-            parts.append(f"<p>period {period}</p>{flow._repr_html_()}")
+            parts.append(html_line(f"period {period}") + flow._repr_html_())
         return "".join(parts)
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from na64ana.config import Config
 from na64ana.config.conditions import row_at
+from na64ana.display import html_table
 from na64ana.errors import ModelError
 from na64ana.io.atomic import atomic_files
 from na64ana.plotting.style import figure
@@ -61,6 +62,18 @@ class Yields:
         """Return why a channel is closed at mass number i, or nothing."""
         reasons = (self.table.closed(float(self.masses[i]), channel) for channel in CHANNELS)
         return "; ".join(reason for reason in reasons if reason)
+
+    def _repr_html_(self) -> str:
+        errors = self.errors.total
+        rows = (
+            [1e3 * float(mass), *(float(self.in_box[c][i]) for c in CHANNELS), float(errors[i])]
+            for i, mass in enumerate(self.masses)
+        )
+        return html_table(
+            ("m [MeV]", *CHANNELS, "relative error"),
+            rows,
+            title=f"yield per electron, E_ECAL below {self.e_ecal_max:g} GeV, epsilon = 1",
+        )
 
 
 def yield_model(config: Config) -> Model:
