@@ -1,8 +1,9 @@
 """Draw simulated events for docs/gallery.md, and compare with published numbers.
 
-Run with ``python validation/gallery.py``; figures go to docs/images.
+Run with ``python validation/gallery.py [folder]``; figures go to docs/images, or the folder.
 """
 
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -223,10 +224,11 @@ def main() -> None:
     """Draw and print."""
     mpl.use("agg")
     config = load_config()
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else IMAGES
     samples = make_samples(config)
-    draw_planes(samples, IMAGES / "gallery_planes.png")
-    draw_spectra(samples, config, IMAGES / "gallery_spectra.png")
-    draw_displays(samples, IMAGES / "gallery_events.png")
+    draw_planes(samples, folder / "gallery_planes.png")
+    draw_spectra(samples, config, folder / "gallery_spectra.png")
+    draw_displays(samples, folder / "gallery_events.png")
     compare(samples, config)
 
 

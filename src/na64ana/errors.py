@@ -1,5 +1,7 @@
 """The errors that reach a user: one clear line and an exit code each."""
 
+from collections.abc import Iterable
+
 
 class NA64AnaError(Exception):
     """Base of all errors that na64ana raises on purpose.
@@ -56,3 +58,11 @@ class LimitError(NA64AnaError):
     """A limit cannot be computed."""
 
     exit_code = 4
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return "; did you mean 'NAME'?" for the known name closest to a misspelt one, or "."."""
+    import difflib  # noqa: PLC0415 - only needed on the way to an error
+
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else "."

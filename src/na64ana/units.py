@@ -18,7 +18,13 @@ UNITS: dict[str, dict[str, float]] = {
     "memory": {"MB": 1e6, "GB": 1e9, "TB": 1e12},
 }
 
-_QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S*)\s*")
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_QUANTITY = re.compile(rf"\s*({_NUMBER})\s*(\S*)\s*")
+
+
+def quantity_pattern(dimension: str) -> str:
+    """Return a regular expression, anchored, of all that `parse_quantity` takes."""
+    return rf"^\s*{_NUMBER}\s*(?:{'|'.join(map(re.escape, UNITS[dimension]))})\s*$"
 
 
 def parse_quantity(text: object, dimension: str) -> float:

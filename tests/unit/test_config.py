@@ -103,7 +103,7 @@ def test_a_mistake_is_named_with_file_and_line(tmp_path, old, new, said):
         ("{name: a, observable: f_prs, max: 1}", "this key is missing"),
         (
             "{name: a, observable: f_prs, most: 1, max: 1, reason: b}",
-            "unknown key Allowed: max",
+            "unknown key. Allowed: max",
         ),
     ],
 )

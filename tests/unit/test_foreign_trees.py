@@ -320,7 +320,7 @@ def test_files_in_datasets_yaml(tmp_path, file_2022):
 
 def test_maps_are_checked(tmp_path):
     assert set(shipped_maps()) == {"na64_2018", "na64_2022"}
-    with pytest.raises(ConfigError, match="unknown branch map 'x'; shipped: na64_2018, na64_2022"):
+    with pytest.raises(ConfigError, match=r"map 'x'\. Shipped: na64_2018, na64_2022"):
         find_map("x")
     path = tmp_path / "mine.yaml"
     head = "name: mine\ndescription: d\nbranches:\n"

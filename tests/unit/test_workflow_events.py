@@ -6,8 +6,9 @@ import pytest
 
 from na64ana.config.models import FileEntry
 from na64ana.errors import ConfigError, DataError
+from na64ana.io.cache import cache_folder
 from na64ana.io.reading import open_event_file
-from na64ana.workflow.events import cache_folder, listed_files, simulated_files
+from na64ana.workflow.events import listed_files, simulated_files
 from na64ana.workflow.progress import silent
 
 

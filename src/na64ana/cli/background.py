@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from na64ana.cli.json_output import json_option
 from na64ana.cli.options import EnergyType, config_option, overwrite_option
 
 _FAMILIES = (
@@ -59,6 +60,7 @@ _FAMILIES = (
     show_default=True,
     help="How the background is printed.",
 )
+@json_option
 @config_option
 @overwrite_option
 def background(  # noqa: PLR0913 - an argument per option
@@ -72,14 +74,16 @@ def background(  # noqa: PLR0913 - an argument per option
     families: tuple[str, ...],
     unblind: Path | None,
     form: str,
+    as_json: bool,
     config_path: Path | None,
     overwrite: bool,
 ) -> None:
-    """Estimate the background in the signal box, from a blinded result of 'na64ana process'.
+    """Estimate the background in the signal box from sidebands.
 
-    RESULT is a folder with invisible.zip, and muon pairs and templates beside it. Sideband C is
-    extrapolated into the box, sideband A gives the punch-through, muon pairs and single muons the
-    dimuon losses; what the data do not tell is published. Written: background.csv, .tex and .json,
+    RESULT is the folder of a blinded 'na64ana process', with invisible.zip, and muon pairs and
+    templates beside it. Sideband C is extrapolated into the box, sideband A gives the
+    punch-through, muon pairs and single muons the dimuon losses; what the data do not tell is
+    published. Written: background.csv, .tex and .json,
     a figure of each fit and of the plane, and a line in history.jsonl. With --unblind the names
     begin with background_opened, and the manifest says when the box was opened, and whether the
     same estimate was on record before.
@@ -122,6 +126,7 @@ def background(  # noqa: PLR0913 - an argument per option
     }
     names = write_background(found, folder, inputs=inputs, overwrite=overwrite)
     observed = None if found.opening is None else found.opening.observed
+    form = "json" if as_json else form
     if form == "table":
         print_stored(found, Console())
     elif form == "csv":

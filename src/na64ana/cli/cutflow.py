@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from na64ana.cli.json_output import json_option
 from na64ana.cli.options import overwrite_option
 
 
@@ -26,6 +27,7 @@ from na64ana.cli.options import overwrite_option
     type=click.Path(path_type=Path),
     help="Folder for the N-1 figures, a page per period, each with its numbers as CSV.",
 )
+@json_option
 @overwrite_option
 def cutflow(
     *,
@@ -35,6 +37,7 @@ def cutflow(
     classes: bool,
     sources: bool,
     figures: Path | None,
+    as_json: bool,
     overwrite: bool,
 ) -> None:
     """Show what each cut keeps, from a result of 'na64ana process'.
@@ -73,6 +76,7 @@ def cutflow(
     flows = found.cut_flows
     console = Console()
     print_not_a_number(found.tallies, Console(stderr=True))
+    form = "json" if as_json else form
     if form != "table":
         click.echo({"latex": to_latex, "csv": to_csv, "json": to_json}[form](flows), nl=False)
     elif classes:
@@ -80,7 +84,7 @@ def cutflow(
     else:
         print_cut_flows(flows, console, blinded=found.about["blinded"])
     if sources:
-        print_cuts(found.about["cuts"], console)
+        print_cuts(found.about["cuts"], console if form == "table" else Console(stderr=True))
     if figures is not None:
         from na64ana.workflow.figures import draw_n_minus_1, n_minus_1_names  # noqa: PLC0415
 

@@ -1,23 +1,28 @@
 """`na64ana datasets`: what the files of a configuration are."""
 
-import json
 from pathlib import Path
 
 import click
 
+from na64ana.cli.json_output import json_option, print_json
 from na64ana.cli.options import config_option, events_option, period_option
 
 
 @click.group()
 def datasets() -> None:
-    """Look after the event files of a configuration."""
+    """Look after the event files of a configuration.
+
+    \b
+    Example:
+      na64ana datasets check --config mine.yaml
+    """  # noqa: D301 - click wants the character behind \\b
 
 
 @datasets.command()
 @events_option
 @period_option
 @click.option("--forget", is_flag=True, help="No longer miss files that have vanished.")
-@click.option("--json", "as_json", is_flag=True, help="Print all files as JSON.")
+@json_option
 @config_option
 def check(
     *,
@@ -39,8 +44,6 @@ def check(
       na64ana datasets check --config mine.yaml
       na64ana datasets check --events "V=root://eos.example//eos/na64/2022/*.root" --json
     """  # noqa: D301 - click wants the character behind \\b
-    from dataclasses import asdict  # noqa: PLC0415
-
     from rich.console import Console  # noqa: PLC0415
 
     from na64ana.cli.progress import TerminalProgress  # noqa: PLC0415
@@ -62,7 +65,7 @@ def check(
     with TerminalProgress() as progress:
         found = check_datasets(config, paths, progress=progress)
     if as_json:
-        click.echo(json.dumps([asdict(file) for file in found.files], indent=1))
+        print_json(found.files)
     else:
         print_datasets(found, Console())
     found.check()

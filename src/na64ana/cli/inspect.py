@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from na64ana.cli.json_output import json_option, print_json
 from na64ana.cli.options import config_option
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from na64ana.io.inspection import Inspection
@@ -20,8 +22,9 @@ if TYPE_CHECKING:
     "map_name",
     help="Branch map of a tree of the collaboration: a shipped name or a YAML file.",
 )
+@json_option
 @config_option
-def inspect(*, file: Path, map_name: str | None, config_path: Path | None) -> None:
+def inspect(*, file: Path, map_name: str | None, as_json: bool, config_path: Path | None) -> None:
     """Tell what a file of events holds.
 
     Which format or branch map fits it, what is missing, entries and periods, the range of each
@@ -43,15 +46,21 @@ def inspect(*, file: Path, map_name: str | None, config_path: Path | None) -> No
     found = inspect_file(
         file, load_config(config_path), None if map_name is None else find_map(map_name)
     )
-    console = Console()
+    if as_json:
+        print_json(found)
+    else:
+        _print(found, Console())
+    if found.problems:
+        msg = f"{file}: {'; '.join(found.problems)}"
+        raise DataError(msg)
+
+
+def _print(found: "Inspection", console: "Console") -> None:
     for line in _facts(found):
         console.print(line, highlight=False, soft_wrap=True)
     console.print(_ranges(found))
     if found.entries:
         console.print(_first_events(found))
-    if found.problems:
-        msg = f"{file}: {'; '.join(found.problems)}"
-        raise DataError(msg)
 
 
 def _facts(found: "Inspection") -> list[str]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from na64ana.cli.json_output import json_option, limits_content, print_json
 from na64ana.cli.options import (
     config_option,
     events_option,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="A processor file instead of the shipped invisible.py; its code is executed.",
 )
+@json_option
 @period_option
 @workers_option
 @seed_option
@@ -50,13 +52,14 @@ def limits(  # noqa: PLR0913 - an argument per option
     output: Path,
     unblind: bool,
     processor: Path | None,
+    as_json: bool,
     periods: tuple[str, ...],
     workers: int,
     seed: int,
     config_path: Path | None,
     overwrite: bool,
 ) -> None:
-    """Compute the combined limit on epsilon, with every step before it.
+    """Compute the combined limit on epsilon, with all steps before.
 
     Without arguments, five small event files are simulated into a cache folder
     ($NA64ANA_CACHE, by default the user's), the cuts are applied, sideband C is extrapolated into
@@ -93,6 +96,9 @@ def limits(  # noqa: PLR0913 - an argument per option
         config_path=config_path,
         overwrite=overwrite,
     )
+    if as_json:
+        print_json(limits_content(result, output, names))
+        return
     print_result(result, Console())
     click.echo(f"written to {output.resolve()}: {', '.join(names)}")
 

@@ -10,12 +10,13 @@ from typing import NoReturn
 
 import click
 
-from na64ana import __version__
 from na64ana.cli.background import background
 from na64ana.cli.check import check
+from na64ana.cli.config import config
 from na64ana.cli.cutflow import cutflow
 from na64ana.cli.datasets import datasets
 from na64ana.cli.export import export
+from na64ana.cli.info import info
 from na64ana.cli.inspect import inspect
 from na64ana.cli.interpret import interpret
 from na64ana.cli.limits import limits
@@ -24,13 +25,17 @@ from na64ana.cli.process import process
 from na64ana.cli.report import report
 from na64ana.cli.simulate import simulate
 from na64ana.cli.skim import skim
+from na64ana.cli.steps import StepGroup
 from na64ana.cli.toys import toys
 from na64ana.cli.yields import yields
 from na64ana.errors import NA64AnaError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="na64ana")
+@click.group(
+    cls=StepGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="na64ana")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:
     """From event files to exclusion curves for NA64.
@@ -46,9 +51,11 @@ def cli(debug: bool) -> None:
 
 cli.add_command(background)
 cli.add_command(check)
+cli.add_command(config)
 cli.add_command(cutflow)
 cli.add_command(datasets)
 cli.add_command(export)
+cli.add_command(info)
 cli.add_command(inspect)
 cli.add_command(interpret)
 cli.add_command(limits)

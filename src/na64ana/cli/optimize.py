@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from na64ana.cli.json_output import json_option, optimise_content, print_json
 from na64ana.cli.options import EnergyType, config_option, overwrite_option
 
 
@@ -21,16 +22,23 @@ from na64ana.cli.options import EnergyType, config_option, overwrite_option
     type=click.Path(path_type=Path),
     help="Folder for optimise.csv and optimise.png; by default that of the result.",
 )
+@json_option
 @config_option
 @overwrite_option
 def optimize(
-    *, result: Path, mass: float, output: Path | None, config_path: Path | None, overwrite: bool
+    *,
+    result: Path,
+    mass: float,
+    output: Path | None,
+    as_json: bool,
+    config_path: Path | None,
+    overwrite: bool,
 ) -> None:
-    """Find the ECAL energy cut of each period, from a blinded result of 'na64ana process'.
+    """Find the best ECAL energy cut of each period.
 
-    The mean limit that data without a signal are expected to give, as the letter's 'average
-    expected bound', against the upper edge of the box, from the present one downwards. Cuts within
-    1 % of the best are as good: the range is printed.
+    From a blinded result of 'na64ana process': the mean limit that data without a signal are
+    expected to give, as the letter's 'average expected bound', against the upper edge of the box,
+    from the present one downwards. Cuts within 1 % of the best are as good: the range is printed.
 
     \b
     Example:
@@ -46,5 +54,8 @@ def optimize(
     folder = output or (result if result.is_dir() else result.parent)
     found = optimise(load_background(load_config(config_path), result, folder), mass)
     names = write_optimised(found, folder, overwrite=overwrite)
-    print_scans(found, Console())
+    if as_json:
+        print_json(optimise_content(found))
+    else:
+        print_scans(found, Console())
     click.echo(f"written to {folder.resolve()}: {', '.join(names)}", err=True)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from na64ana.cli.json_output import json_option, print_json, process_content
 from na64ana.cli.options import (
     config_option,
     events_option,
@@ -36,6 +37,7 @@ from na64ana.cli.running import Running, open_settings, running_options
     help="Folder for the results.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the job script of --site, and start nothing.")
+@json_option
 @running_options
 @seed_option
 @config_option
@@ -48,6 +50,7 @@ def process(  # noqa: PLR0913 - an argument per option
     unblind: bool,
     output: Path,
     dry_run: bool,
+    as_json: bool,
     running: Running,
     seed: int,
     config_path: Path | None,
@@ -79,8 +82,9 @@ def process(  # noqa: PLR0913 - an argument per option
         print_skims,
     )
     from na64ana.config import load_config  # noqa: PLC0415
+    from na64ana.processing.processors import load_processor  # noqa: PLC0415
     from na64ana.workflow.events import files_or_simulated  # noqa: PLC0415
-    from na64ana.workflow.process import run_process  # noqa: PLC0415
+    from na64ana.workflow.process import find_processor, run_process  # noqa: PLC0415
     from na64ana.workflow.results import read_templates  # noqa: PLC0415
 
     config = load_config(config_path)
@@ -97,6 +101,8 @@ def process(  # noqa: PLR0913 - an argument per option
             raise click.UsageError(msg)
         click.echo(job_script(config.site(running.site)))
         return
+    # a mistake in it shows before anything long begins
+    load_processor(find_processor(processor), config, blinded=True)
     templates = None if calibration_folder is None else read_templates(calibration_folder)
     with (
         TerminalProgress() as progress,
@@ -115,6 +121,9 @@ def process(  # noqa: PLR0913 - an argument per option
             inputs=inputs,
             progress=progress,
         )
+    if as_json:
+        print_json(process_content(found, output))
+        return
     console = Console()
     if found.calibrated is not None:
         print_efficiencies(found.calibrated.calibrations, console)

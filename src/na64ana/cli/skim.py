@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from na64ana.cli.json_output import json_option, print_json
 from na64ana.cli.options import (
     config_option,
     events_option,
@@ -22,6 +23,7 @@ from na64ana.cli.options import (
     show_default=True,
     help="Folder for the files, which keep their names.",
 )
+@json_option
 @workers_option
 @seed_option
 @config_option
@@ -30,12 +32,13 @@ def skim(
     *,
     event_files: tuple[tuple[str, str], ...],
     output: Path,
+    as_json: bool,
     workers: int,
     seed: int,
     config_path: Path | None,
     overwrite: bool,
 ) -> None:
-    """Write small event files, which the selection then reads in no time.
+    """Write small event files with all that a selection can need.
 
     A first pass over scalars keeps events of the beam trigger, and those that fail at most one
     cut; cuts on shapes, on HCAL energy and on missing energy are not asked. Only of what is kept
@@ -64,4 +67,7 @@ def skim(
         found = write_skim(
             config, paths, output, settings=settings, overwrite=overwrite, progress=progress
         )
-    print_skimmed(found, Console())
+    if as_json:
+        print_json(found)
+    else:
+        print_skimmed(found, Console())

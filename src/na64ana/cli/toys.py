@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from na64ana.cli.json_output import json_option, print_json, toys_content
 from na64ana.cli.options import Count, workers_option
 
 
@@ -23,6 +24,7 @@ from na64ana.cli.options import Count, workers_option
     help="Of the limit.",
 )
 @click.option("--expected/--no-expected", default=True, help="Whether to compute expected limits.")
+@json_option
 @workers_option
 def toys(
     *,
@@ -31,12 +33,14 @@ def toys(
     seed: int,
     confidence_level: float,
     expected: bool,
+    as_json: bool,
     workers: int,
 ) -> None:
-    """Compute the limit of a pyhf workspace by toys, beside the other methods.
+    """Compute the limit of a pyhf workspace by toys.
 
-    Log-normal errors, as workspace.json of 'na64ana limits'. Counts and
-    auxiliary measurements fluctuate; the same seed gives the same numbers for any --workers.
+    The other methods stand beside it. Log-normal errors, as workspace.json of 'na64ana limits'.
+    Counts and auxiliary measurements fluctuate; the same seed gives the same numbers for any
+    --workers.
 
     \b
     Example:
@@ -63,4 +67,7 @@ def toys(
             rows.append((limit, method.compute_cls(model, limit.observed or 0.0)))
         except LimitError as error:
             notes.append(str(error))
-    print_limits(model, rows, notes, Console())
+    if as_json:
+        print_json(toys_content(rows, notes))
+    else:
+        print_limits(model, rows, notes, Console())

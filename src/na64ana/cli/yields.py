@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from na64ana.cli.json_output import json_option, print_json, yields_content
 from na64ana.cli.options import EnergyType, config_option, overwrite_option
 
 
@@ -52,6 +53,7 @@ from na64ana.cli.options import EnergyType, config_option, overwrite_option
     type=click.Path(path_type=Path),
     help="Folder for yields.csv, spectra.csv and their figures; else the table is only printed.",
 )
+@json_option
 @config_option
 @overwrite_option
 def yields(  # noqa: PLR0913 - an argument per option
@@ -65,12 +67,14 @@ def yields(  # noqa: PLR0913 - an argument per option
     beam_energy: float,
     e_ecal_max: float,
     output: Path | None,
+    as_json: bool,
     config_path: Path | None,
     overwrite: bool,
 ) -> None:
-    """Compute the yield of dark photons, by bremsstrahlung and by annihilation of positrons.
+    """Compute the yield of dark photons per electron on target.
 
-    Per electron (or positron) on target and for epsilon = 1: above the missing energy at the
+    By bremsstrahlung and by annihilation of positrons, for an electron or positron beam and
+    epsilon = 1: above the missing energy at the
     emission, and in the signal box after resolution and trigger; with the error by source. Tables
     are kept in the cache folder.
 
@@ -93,7 +97,10 @@ def yields(  # noqa: PLR0913 - an argument per option
         config, masses, mediator=mediator, beam=beam, beam_energy=beam_energy, dark_matter=given
     )
     found = make_yields(model, masses, e_ecal_max)
+    names = () if output is None else write_yields(found, output, overwrite=overwrite)
+    if as_json:
+        print_json(yields_content(found, names))
+        return
     print_yields(found, Console())
     if output is not None:
-        names = write_yields(found, output, overwrite=overwrite)
         click.echo(f"written to {output.resolve()}: {', '.join(names)}")

@@ -9,7 +9,7 @@ from na64ana.config.conditions import Conditions
 from na64ana.config.quantities import Energy, Eot, Fraction, Length, Rate, Time
 from na64ana.config.selection import Block, Selection
 from na64ana.config.sites import Site
-from na64ana.errors import ConfigError
+from na64ana.errors import ConfigError, did_you_mean
 
 #: Names of periods and groups end up in branch, channel and parameter names.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
@@ -65,7 +65,10 @@ class Period(Block):
     selection: Name
     e_ecal_max: Energy
     efficiency: Fraction
-    files: tuple[Annotated[FileEntry, BeforeValidator(_file_entry)], ...] = ()
+    files: tuple[
+        Annotated[FileEntry, BeforeValidator(_file_entry, json_schema_input_type=str | FileEntry)],
+        ...,
+    ] = ()
 
 
 class BeamComposition(Block):
@@ -220,7 +223,8 @@ class Config(Block):
         """
         if name not in self.sites:
             known = ", ".join(self.sites) or "none"
-            msg = f"there is no site {name!r} under sites. Allowed: {known}"
+            hint = did_you_mean(name, self.sites)
+            msg = f"there is no site {name!r} under sites{hint} Allowed: {known}"
             raise ConfigError(msg)
         return self.sites[name]
 

@@ -5,11 +5,18 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from na64ana.units import parse_quantity
+from na64ana.units import UNITS, parse_quantity, quantity_pattern
 
 
 def _reader(dimension: str) -> BeforeValidator:
-    return BeforeValidator(partial(parse_quantity, dimension=dimension))
+    """Return what reads a quantity, and tells editors how it is written."""
+    written = Field(
+        pattern=quantity_pattern(dimension),
+        description=f"{dimension}: a number with a unit ({', '.join(UNITS[dimension])})",
+    )
+    return BeforeValidator(
+        partial(parse_quantity, dimension=dimension), json_schema_input_type=Annotated[str, written]
+    )
 
 
 #: Energy [GeV], zero or more.

@@ -1,12 +1,12 @@
 """Parameters of the cuts, named `<observable>_min` and `<observable>_max`."""
 
-import difflib
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from na64ana.config.observables import DIMENSIONS, OBSERVABLES
 from na64ana.config.quantities import Angle, Energy, Fraction, Time
+from na64ana.errors import did_you_mean
 from na64ana.units import parse_quantity
 
 
@@ -150,6 +150,10 @@ class FullEnergy(Block):
     e_ecal_max: Energy
 
 
+#: Written with a unit where the observable has one; `ObservableWindow` looks which.
+Edge = Annotated[float, WithJsonSchema({"type": ["string", "number"]})]
+
+
 class ObservableWindow(Block):
     """A cut of the user: an observable between `min` and `max`, both excluded.
 
@@ -158,8 +162,8 @@ class ObservableWindow(Block):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     observable: str
-    min: float | None = None
-    max: float | None = None
+    min: Edge | None = None
+    max: Edge | None = None
     reason: str = Field(min_length=1)
 
     @model_validator(mode="before")
@@ -170,8 +174,7 @@ class ObservableWindow(Block):
             return given
         known = OBSERVABLES.get(given["observable"])
         if known is None:
-            close = difflib.get_close_matches(given["observable"], OBSERVABLES, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = did_you_mean(given["observable"], OBSERVABLES)
             msg = (
                 f"unknown observable {given['observable']!r}{hint} Known: {', '.join(OBSERVABLES)}"
             )

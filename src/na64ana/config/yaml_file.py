@@ -1,6 +1,5 @@
 """Read a YAML file into a model; every complaint names file, line and the allowed keys."""
 
-import difflib
 import types
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from na64ana.errors import ConfigError
+from na64ana.errors import ConfigError, did_you_mean
 
 Location = tuple[Hashable, ...]
 Model = TypeVar("Model", bound=BaseModel)
@@ -119,8 +118,7 @@ def _explain(item: dict[str, Any], model: type[BaseModel]) -> str:
     kind, location = item["type"], item["loc"]
     if kind == "extra_forbidden":
         allowed = _allowed_keys(model, location[:-1])
-        close = difflib.get_close_matches(str(location[-1]), allowed, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = did_you_mean(str(location[-1]), allowed)
         return f"unknown key{hint} Allowed: {', '.join(allowed)}"
     if kind == "missing":
         return "this key is missing"

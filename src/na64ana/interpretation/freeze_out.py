@@ -93,7 +93,7 @@ def compute_freeze_out(
 class _Problem:
     m: Floats
     degrees: float
-    average: CubicSpline[np.float64]
+    average: "CubicSpline[np.float64]"  # older SciPy cannot subscript it
     plasma: Plasma
 
     def rate(self, log_x: Floats) -> Floats:

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from na64ana.config.selection import Block
 from na64ana.config.yaml_file import load_model
-from na64ana.errors import ConfigError, DataError
+from na64ana.errors import ConfigError, DataError, did_you_mean
 from na64ana.io.derived import (
     compute_impact_cell,
     compute_r_ecal,
@@ -249,7 +249,10 @@ def find_map(name: str) -> BranchMap:
         return known[name]
     if Path(name).suffix in {".yaml", ".yml"}:
         return load_map(Path(name))
-    msg = f"unknown branch map {name!r}; shipped: {', '.join(known)}, or give a YAML file"
+    msg = (
+        f"unknown branch map {name!r}{did_you_mean(name, known)} Shipped: {', '.join(known)}, "
+        "or give a YAML file"
+    )
     raise ConfigError(msg)
 
 

@@ -11,7 +11,7 @@ import cloudpickle
 from na64ana.config import Config
 from na64ana.config.shipped import shipped_path
 from na64ana.cuts.selection import Templates
-from na64ana.errors import ConfigError
+from na64ana.errors import ConfigError, did_you_mean
 from na64ana.provenance import sha256_file, source_digest
 from na64ana.tally.tally import Tally
 
@@ -53,7 +53,11 @@ def load_processor(
         If there is no such file, it cannot be executed, or it has no class ``Processor``.
     """
     if not path.is_file():
-        msg = f"{path}: no such processor; give a Python file with a class Processor"
+        shipped = sorted(one.stem for one in shipped_path("processors").glob("*.py"))
+        msg = (
+            f"{path}: no such processor{did_you_mean(path.stem, shipped)} "
+            f"Shipped: {', '.join(shipped)}, or give a Python file with a class Processor"
+        )
         raise ConfigError(msg)
     module = _load_module(path)
     if not hasattr(module, "Processor"):

@@ -138,7 +138,12 @@ def to_csv(flows: Mapping[str, CutFlow]) -> str:
 
 def to_json(flows: Mapping[str, CutFlow]) -> str:
     """Return cut flows, by period, as JSON: counts only, by class and cut."""
-    content = {
+    return json.dumps(describe_flows(flows), indent=2) + "\n"
+
+
+def describe_flows(flows: Mapping[str, CutFlow]) -> dict[str, Any]:
+    """Return cut flows, by period, as JSON-like content."""
+    return {
         period: {
             "cuts": list(whole.cuts),
             "classes": {
@@ -151,7 +156,6 @@ def to_json(flows: Mapping[str, CutFlow]) -> str:
         }
         for period, whole in flows.items()
     }
-    return json.dumps(content, indent=2) + "\n"
 
 
 def to_latex(flows: Mapping[str, CutFlow]) -> str:

@@ -9,12 +9,13 @@ from typing import Literal
 
 from na64ana.config import Config
 from na64ana.errors import DataError, IncompleteDataError, UnreadableError
+from na64ana.io.cache import cache_folder
 from na64ana.io.catalogue import Catalogue, Known
 from na64ana.io.location import Location, expand
 from na64ana.io.reading import EventFile, ForeignFile, open_event_file
 from na64ana.processing.accounting import EOT_TOLERANCE
 from na64ana.provenance import lineage
-from na64ana.workflow.events import Paths, cache_folder
+from na64ana.workflow.events import Paths
 from na64ana.workflow.progress import Progress, silent
 
 State = Literal["new", "unchanged", "changed", "vanished", "unreadable", "wrong"]

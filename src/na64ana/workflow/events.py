@@ -1,16 +1,15 @@
 """Event files: those of the user, or simulated ones in a cache folder."""
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 
 from na64ana.config import Config
 from na64ana.config.models import FileEntry
 from na64ana.constants import BEAM_ENERGY
 from na64ana.errors import ConfigError, DataError
+from na64ana.io.cache import cache_folder
 from na64ana.io.location import Location, expand
 from na64ana.io.maps import find_map
 from na64ana.io.reading import ForeignFile, open_event_file
@@ -24,12 +23,6 @@ from na64ana.workflow.progress import Progress
 N_SIGNAL = 50_000
 
 Paths = dict[str, tuple[Location | ForeignFile, ...]]
-
-
-def cache_folder() -> Path:
-    """Return the folder of simulated files: $NA64ANA_CACHE, or the user's cache folder."""
-    chosen = os.environ.get("NA64ANA_CACHE")
-    return Path(chosen) if chosen else platformdirs.user_cache_path("na64ana")
 
 
 def listed_files(config: Config, extra: Mapping[str, tuple[Location, ...]]) -> Paths:

@@ -17,6 +17,7 @@ from na64ana.stats.curve import LimitCurve
 from na64ana.stats.hs3 import make_hs3
 from na64ana.stats.workspace import make_patchset, make_workspace
 from na64ana.workflow.background_files import background_csv
+from na64ana.workflow.columns import columns_csv
 from na64ana.workflow.details import Details
 from na64ana.workflow.figures import draw_plane, draw_sideband, sideband_fits
 from na64ana.workflow.limits import EventAnalysis, LimitsResult
@@ -68,18 +69,18 @@ def write_outputs(result: LimitsResult, folder: Path, *, inputs: dict[str, Any])
 
 def limits_csv(result: LimitsResult) -> str:
     """Return the limits as CSV: the numbers behind limit.png."""
+    return columns_csv(limit_columns(result))
+
+
+def limit_columns(result: LimitsResult) -> dict[str, Any]:
+    """Return the limits of all methods by mass, a column each; None while the box is closed."""
     columns: dict[str, Any] = {
         "m_ap_GeV": result.curve.masses,
         "epsilon_0": result.curve.epsilon_0,
     }
     for curve in (result.curve, *result.beside):
         columns |= _curve_columns(curve)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    for row in zip(*columns.values(), strict=True):
-        writer.writerow([f"{value:.6g}" if value is not None else "" for value in row])
-    return text.getvalue()
+    return columns
 
 
 def _combinations_csv(details: Details) -> str:

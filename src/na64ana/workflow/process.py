@@ -11,9 +11,10 @@ from na64ana.config import Config
 from na64ana.cuts.selection import Templates
 from na64ana.errors import ConfigError, DiskFullError
 from na64ana.io.atomic import atomic_files
+from na64ana.io.cache import cache_folder
 from na64ana.processing.processors import processor_path
 from na64ana.workflow.datasets import catalogue_path, check_datasets, check_vanished
-from na64ana.workflow.events import Paths, cache_folder
+from na64ana.workflow.events import Paths
 from na64ana.workflow.progress import Progress, report_events, silent
 from na64ana.workflow.results import (
     CALIBRATION,
@@ -41,6 +42,11 @@ class Processed:
     selected: Selected
     calibrated: Calibrated | None
     names: tuple[str, ...]
+
+
+def find_processor(processor: str) -> Path:
+    """Return the file of a shipped processor, or of one given as a path that ends in .py."""
+    return Path(processor) if processor.endswith(".py") else processor_path(processor)
 
 
 def run_process(  # noqa: PLR0913 - what a command asks
@@ -90,7 +96,7 @@ def run_process(  # noqa: PLR0913 - what a command asks
     ConfigError, DataError, IncompleteDataError, ProcessorError
         As `calibrate` and `select`.
     """
-    source = Path(processor) if processor.endswith(".py") else processor_path(processor)
+    source = find_processor(processor)
     names = [f"{source.stem}.zip", RUN_SUMMARY]
     if templates is None:
         names = list(

@@ -11,9 +11,9 @@ import numpy as np
 import na64ana
 from na64ana.interpretation.relic import HEAVIEST, LIGHTEST, ThermalTarget, compute_target
 from na64ana.io.atomic import atomic_path
+from na64ana.io.cache import cache_folder
 from na64ana.provenance import lineage, source_digest
 from na64ana.signal.widths import DarkMatter
-from na64ana.workflow.events import cache_folder
 
 #: Masses of chi: 50, equidistant in the logarithm.
 MASSES = np.geomspace(LIGHTEST, HEAVIEST, 50)

@@ -16,6 +16,7 @@ from na64ana.config.conditions import row_at
 from na64ana.display import html_table
 from na64ana.errors import ModelError
 from na64ana.io.atomic import atomic_files
+from na64ana.io.cache import cache_folder
 from na64ana.plotting.style import figure
 from na64ana.plotting.yields import plot_spectra, plot_yields
 from na64ana.signal.bremsstrahlung import Process
@@ -24,7 +25,7 @@ from na64ana.signal.table import TABLE_RANGE, Model, YieldTable, load_or_compute
 from na64ana.signal.uncertainty import EDGE, YieldErrors, compute_errors
 from na64ana.signal.widths import DarkMatter
 from na64ana.signal.yields import Beamline
-from na64ana.workflow.events import cache_folder
+from na64ana.workflow.columns import columns_csv
 
 Floats = npt.NDArray[np.float64]
 
@@ -219,19 +220,19 @@ def write_yields(found: Yields, folder: Path, *, overwrite: bool = False) -> tup
 
 def yields_csv(found: Yields) -> str:
     """Return yields as CSV: the numbers that are printed, and the errors by source."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    columns = {
+    return columns_csv(yield_columns(found))
+
+
+def yield_columns(found: Yields) -> dict[str, Any]:
+    """Return yields and their errors by mass, a column each."""
+    return {
+        "m_ap_GeV": found.masses,
         **{f"{channel}_made": found.made[channel] for channel in CHANNELS},
         **{f"{channel}_in_box": found.in_box[channel] for channel in CHANNELS},
         **found.errors.by_source,
         "yield_total": found.errors.total,
+        "closed": [found.closed(i) for i in range(len(found.masses))],
     }
-    writer.writerow(["m_ap_GeV", *columns, "closed"])
-    for i, mass in enumerate(found.masses):
-        numbers = [f"{column[i]:.6g}" for column in columns.values()]
-        writer.writerow([f"{mass:.6g}", *numbers, found.closed(i)])
-    return text.getvalue()
 
 
 def _spectra_csv(edges: Floats, by_mass: Mapping[float, Floats]) -> str:
