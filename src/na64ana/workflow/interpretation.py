@@ -126,7 +126,7 @@ def interpret(
     """
     choices = choices or Choices()
     load = partial(_load, stored)
-    search = _search(stored, load(stored.dark_matter))
+    search = make_search(stored)
     for kind in choices.kinds:  # whatever is wrong with them shows before anything long
         DarkMatter(kind, 1.0, choices.mass_ratio)
     steps = partial(_step, progress)
@@ -157,9 +157,16 @@ def interpret(
     )
 
 
-def _search(stored: StoredLimits, table: YieldTable) -> Search:
-    """Return the search of a stored limit, whose models are made again from its yields."""
+def make_search(stored: StoredLimits) -> Search:
+    """Return what limits for other models are computed from.
+
+    Raises
+    ------
+    DataError
+        If the limit is not that of the present yields: it is of another version.
+    """
     masses = stored.curve.masses
+    table = _load(stored, stored.dark_matter)
     events = signal_events(stored.acceptances, table, masses)
     models = tuple(with_events(stored.model, events, i) for i in range(len(masses)))
     again = np.array([model.signal for model in models]) ** -0.5

@@ -58,6 +58,18 @@ class StoredLimits:
         return sum(one.eot for one in self.acceptances.values())
 
 
+def as_stored(result: LimitsResult) -> StoredLimits:
+    """Return a limit just computed as if it had been stored; it has no lineage."""
+    return StoredLimits(
+        curve=result.curve,
+        dark_matter=result.yields.model.dark_matter,
+        model=result.models[0],
+        acceptances=result.acceptances,
+        box=result.box,
+        lineage="",
+    )
+
+
 def describe_limits(result: LimitsResult, lineage: str) -> dict[str, Any]:
     """Return the content of limits.json."""
     curve = result.curve
