@@ -10,6 +10,8 @@ from na64ana.workflow.bins import background_in_bins, bin_edges, count_in_bins
 from na64ana.workflow.limits import limits_from_published
 from na64ana.workflow.yields import load_yields, response_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def binned(config):

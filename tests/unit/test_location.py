@@ -1,5 +1,6 @@
 """Entries of file lists, and the files that they stand for."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,14 @@ def test_patterns_folders_and_single_files(folder):
     assert names(expand(f"{folder}/*.root")) == ["a.root", "b.root"]
     assert names(expand(str(folder))) == ["a.root", "b.root"]
     assert names(expand("a.root", folder)) == ["a.root"]
+
+
+def test_a_pattern_that_is_none_is_refused(folder):
+    if sys.version_info >= (3, 13):  # two stars are one there
+        assert names(expand(f"{folder}/a**.root")) == ["a.root"]
+        return
+    with pytest.raises(DataError, match="is no pattern"):
+        expand(f"{folder}/a**.root")
 
 
 def test_a_list_keeps_its_order_and_has_comments(folder):

@@ -103,7 +103,11 @@ def _expand_local(path: Path) -> tuple[Location, ...]:
     if path.is_dir():
         return tuple(sorted(path.glob("*.root")))
     if any(sign in path.name for sign in _SIGNS):
-        return tuple(sorted(path.parent.glob(path.name)))
+        try:
+            return tuple(sorted(path.parent.glob(path.name)))
+        except (ValueError, NotImplementedError) as error:  # a**b
+            msg = f"{path}: is no pattern ({error}); use *, ? and []"
+            raise DataError(msg) from error
     return (path,)  # whether it is there is seen when it is opened
 
 
