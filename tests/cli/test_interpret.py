@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from matplotlib.image import imread
 
 from na64ana.workflow.interpretation import Choices
@@ -80,6 +81,23 @@ def test_all_is_computed_and_drawn(run, limits):
     code, _, err = run("interpret", limits, "--output", "out")
     assert code == 1
     assert "exists already" in err
+
+    # all of it as tables for HEPData, which its validator takes
+    code, said, err = run("export", limits, "--interpretation", "out", "--output", "submission")
+    assert code == 0, err
+    assert "valid, by hepdata-validator" in said
+    table = yaml.safe_load(Path("submission/interpretation_y_alpha_d_0p1.yaml").read_text())
+    column = table["dependent_variables"][0]
+    kind = next(one["value"] for one in column["qualifiers"] if one["name"] == "kind")
+    expected = [float(row["y_observed"]) for row in y if row["kind"] == kind]
+    assert [cell["value"] for cell in column["values"]] == pytest.approx(expected, rel=1e-5)
+    assert len(table["dependent_variables"]) == 8
+    assert len(list(Path("submission").glob("interpretation_*.yaml"))) == 10
+    about = json.loads(Path("out/manifest.json").read_text())
+    Path("out/manifest.json").write_text(json.dumps({**about, "limits_lineage": "other"}))
+    code, _, err = run("export", limits, "--interpretation", "out", "--output", "again")
+    assert code == 1
+    assert "interprets another limit" in err
 
 
 def test_choices(run, limits):

@@ -18,6 +18,11 @@ from na64ana.cli.options import overwrite_option
     help="For whom.",
 )
 @click.option(
+    "--interpretation",
+    type=click.Path(path_type=Path),
+    help="A folder of 'na64ana interpret', whose tables are added.",
+)
+@click.option(
     "--output",
     type=click.Path(path_type=Path),
     default=Path("submission"),
@@ -25,7 +30,9 @@ from na64ana.cli.options import overwrite_option
     help="Folder of the submission; its archive, .tar.gz, stands beside it.",
 )
 @overwrite_option
-def export(*, limits: Path, form: str, output: Path, overwrite: bool) -> None:
+def export(
+    *, limits: Path, form: str, interpretation: Path | None, output: Path, overwrite: bool
+) -> None:
     """Write all tables of a limit as a submission to HEPData.
 
     LIMITS is a folder of 'na64ana limits'. Written: submission.yaml, a YAML file per table (limits
@@ -34,13 +41,16 @@ def export(*, limits: Path, form: str, output: Path, overwrite: bool) -> None:
     validated if the package hepdata-validator is installed.
 
     \b
-    Example:
+    Examples:
       na64ana export first-look --output submission
+      na64ana export published --interpretation interpretation
     """  # noqa: D301 - click wants the character behind \\b
     del form  # there is one
     from na64ana.workflow.hepdata import archive_path, write_submission  # noqa: PLC0415
 
-    names, validated = write_submission(limits, output, overwrite=overwrite)
+    names, validated = write_submission(
+        limits, output, interpretation=interpretation, overwrite=overwrite
+    )
     folder = output.resolve()
     click.echo(f"written to {folder}: {', '.join(names)}")
     click.echo(f"archive: {archive_path(folder)}")

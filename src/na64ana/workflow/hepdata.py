@@ -15,6 +15,7 @@ from na64ana.constants import BEAM_ENERGY, M_U
 from na64ana.errors import DataError, OutputError
 from na64ana.io.atomic import atomic_files, atomic_path, check_writable
 from na64ana.workflow.hepdata_columns import REACTION, HepTable
+from na64ana.workflow.hepdata_interpretation import interpretation_tables
 from na64ana.workflow.hepdata_tables import make_tables
 from na64ana.workflow.limits_files import MANIFEST
 from na64ana.workflow.limits_folder import LimitsFolder, read_limits
@@ -40,7 +41,7 @@ def archive_path(folder: Path) -> Path:
 
 
 def write_submission(
-    limits: Path, folder: Path, *, overwrite: bool = False
+    limits: Path, folder: Path, *, interpretation: Path | None = None, overwrite: bool = False
 ) -> tuple[tuple[str, ...], bool]:
     """Write a submission into a folder, and an archive of it beside the folder.
 
@@ -49,6 +50,8 @@ def write_submission(
     limits : Path
         A folder of `na64ana limits`.
     folder : Path
+    interpretation : Path or None
+        A folder of `na64ana interpret`, whose tables are added.
     overwrite : bool
         Whether files of an earlier submission may be replaced.
 
@@ -68,7 +71,7 @@ def write_submission(
     """
     found = read_limits(limits)
     try:
-        files = make_submission(found)
+        files = make_submission(found, interpretation)
     except _DAMAGED as error:
         msg = (
             f"{limits}: its files are not those of this na64ana "
@@ -90,9 +93,11 @@ def write_submission(
     return tuple(files), validated
 
 
-def make_submission(folder: LimitsFolder) -> dict[str, bytes]:
+def make_submission(folder: LimitsFolder, interpretation: Path | None = None) -> dict[str, bytes]:
     """Return the files of a submission by name."""
     tables = make_tables(folder)
+    if interpretation is not None:
+        tables += interpretation_tables(folder, interpretation)
     resources = {name: folder.files[name] for name in _RESOURCES if name in folder.files}
     resources[MANIFEST] = (folder.path / MANIFEST).read_bytes()
     documents = [_head(folder, list(resources)), *(_describe(table) for table in tables)]
