@@ -56,11 +56,11 @@ def report(  # noqa: PLR0913 - an argument per option
     config_path: Path | None,
     overwrite: bool,
 ) -> None:
-    """Make one page of a limit: figures, tables, and where every number comes from.
+    """Make one page of a limit, with all its figures and tables.
 
-    LIMITS is a folder of 'na64ana limits'. Without it, a limit is computed first, as 'na64ana
-    limits' does with the same options, and only the page is kept; its tables can be saved from it.
-    The page is one HTML file that needs no network.
+    And where every number comes from. LIMITS is a folder of 'na64ana limits'. Without it, a limit
+    is computed first, as 'na64ana limits' does with the same options, and only the page is kept;
+    its tables can be saved from it. The page is one HTML file that needs no network.
 
     \b
     Examples:
