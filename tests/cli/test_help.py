@@ -87,6 +87,25 @@ def test_examples_can_be_typed(run, verb):
             context = command.make_context(name, words, parent=context)
 
 
+def test_the_help_of_every_verb_is_light():
+    """In a process of its own: none of the heavy packages is imported for any help."""
+    code = (
+        "import sys, click\n"
+        "from na64ana.cli.main import cli\n"
+        "def walk(group, above):\n"
+        "    for name, command in group.commands.items():\n"
+        "        context = click.Context(command, info_name=name, parent=above)\n"
+        "        print(len(command.get_help(context)))\n"
+        "        if isinstance(command, click.Group): walk(command, context)\n"
+        "walk(cli, click.Context(cli, info_name='na64ana'))\n"
+        "heavy = {'coffea', 'pyhf', 'matplotlib', 'numpy', 'pydantic', 'rich', 'yaml'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.split()) == len(VERBS)
+
+
 #: They print no result, or their result is a file.
 WITHOUT_JSON = {"simulate", "interpret", "report", "export", "config template", "config schema"}
 
