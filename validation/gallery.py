@@ -64,10 +64,14 @@ def templates(config: Config) -> dict[str, ShowerTemplate]:
     return {period: replace(shower_template(), period=period) for period in config.periods}
 
 
+def observed(processor: Any, period: str, events: Arrays) -> Observables:
+    """Return the observables of events, on which cuts are made."""
+    return Observables(events, processor.context(period), len(events["event"]))
+
+
 def passed(processor: Any, period: str, events: Arrays) -> np.ndarray:
     """Return how many cuts each event passes before the first that it fails."""
-    observables = Observables(events, processor.context(period), len(events["event"]))
-    return apply_cuts(processor.cuts(period), observables).n_passed
+    return apply_cuts(processor.cuts(period), observed(processor, period, events)).n_passed
 
 
 def draw_planes(samples: dict[EventClass, Arrays], path: Path) -> None:
@@ -160,7 +164,8 @@ def mean_efficiency(config: Config, cut: str, periods: tuple[str, ...]) -> float
     for period in periods:
         plan = Plan(config, period, 3, classes=(EventClass.BEAM_ELECTRON,))
         keep = {one.name: one.keep for one in opened.cuts(period)}[cut]
-        total += config.periods[period].eot * keep(make_events(plan, events=20_000)[0]).mean()
+        electrons = observed(opened, period, make_events(plan, events=20_000)[0])
+        total += config.periods[period].eot * keep(electrons).mean()
     return total / sum(config.periods[period].eot for period in periods)
 
 
@@ -180,13 +185,13 @@ def compare(samples: dict[EventClass, Arrays], config: Config) -> None:
     show(
         f"{'SRD, electrons without pile-up':42s}",
         "published > 0.95 ",
-        f"{srd(electrons)[quiet].mean():.3f}",
+        f"{srd(observed(opened, PERIOD, electrons))[quiet].mean():.3f}",
     )
     hadrons = make_events(Plan(config, PERIOD, 2, classes=(EventClass.BEAM_PION,)), events=200_000)[
         0
     ]
-    passed = int(srd(hadrons).sum())
-    show(f"{'SRD, hadrons':42s}", "published <= 2e-3", f"{passed / 200_000:.1e} ({passed} events)")
+    n = int(srd(observed(opened, PERIOD, hadrons)).sum())
+    show(f"{'SRD, hadrons':42s}", "published <= 2e-3", f"{n / 200_000:.1e} ({n} events)")
     dimuons = samples[EventClass.DIMUON]["e_hcal_module"]
     medians = ", ".join(f"{x:.1f}" for x in np.median(dimuons[:, :3], axis=0))
     show(f"{'dimuons: HCAL0, 1, 2 [GeV]':42s}", "5.5, 5.2, 4.1    ", medians)
