@@ -23,7 +23,10 @@ from na64ana.signal.widths import KINDS, DarkMatter, dark_width
 Floats = npt.NDArray[np.float64]
 
 #: Nodes over the direction of the electron, and over s inside a bin of energies.
-_N_DIRECTION, _N_S = 16, 4
+_N_DIRECTION, _N_DIRECTION_FAR, _N_S = 16, 6, 4
+#: How far beyond sqrt(2 m_e E) annihilation on the fastest electrons reaches: those of the K shell
+#: of lead have v = 0.5 c.
+REACH = 1.34
 #: Below this width over mass, four times more directions are needed.
 _NARROW = 0.02
 #: Ratios m_chi/m_A' around 1/2 where the width depends on s, and no constant one will do.
@@ -81,16 +84,28 @@ def annihilation_per_x0(
     if not motion:
         shells = [(0.0, target.electrons_per_x0)]
     width = _width(m, dark_matter)
-    directions = _N_DIRECTION * (4 if width < _NARROW * m else 1)
+    edges = np.asarray(edges, float)
     found = resonance(
-        np.asarray(edges, float),
+        edges,
         np.array(shells),
         (m, width, (dark_matter.mass_ratio * m) ** 2, KINDS.index(dark_matter.kind)),
-        np.polynomial.legendre.leggauss(directions if motion else 1),
+        np.polynomial.legendre.leggauss(_directions(edges, m, width) if motion else 1),
         np.polynomial.legendre.leggauss(_N_S),
         M_E,
     )
     return np.asarray(4 * np.pi / 3 * ALPHA * dark_matter.alpha_d * found / np.diff(edges))
+
+
+def _directions(edges: Floats, m: float, width: float) -> int:
+    """Return how many directions of an electron are needed.
+
+    More for a narrow resonance that some positron can meet, fewer where all are far above it.
+    """
+    low, high = np.sqrt(2 * M_E * edges[[0, -1]])
+    if m < low / REACH:
+        return _N_DIRECTION_FAR
+    narrow = width < _NARROW * m and m < high * REACH
+    return _N_DIRECTION * (4 if narrow else 1)
 
 
 def _width(m: float, dark_matter: DarkMatter) -> float:

@@ -16,6 +16,7 @@ from na64ana.constants import BEAM_ENERGY, M_E
 from na64ana.errors import DataError, ModelError
 from na64ana.io.atomic import atomic_path
 from na64ana.provenance import lineage, source_digest
+from na64ana.signal.annihilation import REACH
 from na64ana.signal.bremsstrahlung import MASS_RANGE, Process
 from na64ana.signal.response import Channel, Response, check_channel
 from na64ana.signal.widths import DarkMatter
@@ -34,9 +35,6 @@ _MASSES = 100
 #: Masses [GeV] between which positrons of 100 GeV can be in resonance above `E_AP_MIN`, widened by
 #: the width, and how many more masses there are.
 _RESONANCE, _MASSES_RESONANCE = (0.08, 0.6), 500
-#: How far beyond sqrt(2 m_e E) annihilation on the fastest electrons reaches: those of the K shell
-#: of lead have v = 0.5 c.
-REACH = 1.34
 #: Below this part of the largest yield, annihilation is interpolated as if it were constant.
 _NOTHING = 1e-12
 
