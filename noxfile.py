@@ -66,7 +66,7 @@ def wheel(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """All tests, with coverage; `nox -s tests -- -m 'not slow'` is the quick suite."""
     install(session, "test")
-    arguments = session.posargs or ["--cov", "--cov-report=term:skip-covered"]
+    arguments = session.posargs or ["--cov", "--cov-report=term:skip-covered", "--durations=40"]
     # Tests start dozens of processes, and each imports five times as long without compiled files,
     # which uv does not make; here they are made on the way, apart from the sources.
     folder = str(session.cache_dir.resolve() / "bytecode")

@@ -9,19 +9,33 @@ import numpy as np
 import pytest
 import yaml
 from matplotlib.image import imread
+from rich.console import Console
 
-from na64ana.workflow.interpretation import Choices
-from na64ana.workflow.interpretation_files import output_names
+from na64ana.cli.interpretation_tables import print_interpretation
+from na64ana.workflow.interpretation import Choices, interpret
+from na64ana.workflow.interpretation_files import output_names, write_interpretation
+from na64ana.workflow.limits import limits_from_published
 from na64ana.workflow.outputs import write_outputs
 from na64ana.workflow.stored_limits import load_limits
 
 pytestmark = pytest.mark.slow
 
 
+#: Masses of the limit: ten per decade, so that the yields of all dark matter take seconds.
+N_MASSES = 31
+
+
 @pytest.fixture(scope="module")
-def published(from_published, tmp_path_factory):
+def coarse(config):
+    limits = config.limits.model_copy(update={"n_toys": 2000})
+    signal = config.signal.model_copy(update={"masses_per_decade": 10})
+    return limits_from_published(config.model_copy(update={"limits": limits, "signal": signal}))
+
+
+@pytest.fixture(scope="module")
+def published(coarse, tmp_path_factory):
     folder = tmp_path_factory.mktemp("published")
-    write_outputs(from_published, folder, inputs={})
+    write_outputs(coarse, folder, inputs={})
     return folder
 
 
@@ -36,13 +50,13 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_a_stored_limit_is_that_of_the_run(published, from_published):
+def test_a_stored_limit_is_that_of_the_run(published, coarse):
     stored = load_limits(published)
-    assert np.array_equal(stored.curve.masses, from_published.curve.masses)
-    assert stored.curve.event_limits == from_published.curve.event_limits
-    assert stored.curve.observed == pytest.approx(from_published.curve.observed, rel=1e-15)
-    assert stored.model.parameters == from_published.models[0].parameters
-    assert stored.model.observed == from_published.models[0].observed
+    assert np.array_equal(stored.curve.masses, coarse.curve.masses)
+    assert stored.curve.event_limits == coarse.curve.event_limits
+    assert stored.curve.observed == pytest.approx(coarse.curve.observed, rel=1e-15)
+    assert stored.model.parameters == coarse.models[0].parameters
+    assert stored.model.observed == coarse.models[0].observed
     assert stored.eot == pytest.approx(9.37e11)
 
 
@@ -61,9 +75,9 @@ def test_all_is_computed_and_drawn(run, limits):
         (row["kind"], row["alpha_d"], row["m_ap_GeV"]): float(row["epsilon_observed"])
         for row in rows(Path("out/epsilon.csv"))
     }
-    assert len(epsilon) == 8 * 121
+    assert len(epsilon) == 8 * N_MASSES
     y = rows(Path("out/y_alpha_d_0p1.csv"))
-    assert len(y) == 4 * 121
+    assert len(y) == 4 * N_MASSES
     for row in y:
         key = (row["kind"], row["alpha_d"], row["m_ap_GeV"])
         assert float(row["y_observed"]) == pytest.approx(epsilon[key] ** 2 * 0.1 / 81, rel=1e-4)
@@ -109,6 +123,7 @@ def test_choices(run, limits):
     assert not Path("out/scattering.csv").exists()
     assert {row["kind"] for row in rows(Path("out/y_alpha_d_0p2.csv"))} == {"majorana"}
     assert "m_A' = 2.5 m_chi" in " ".join(out.split())
+    assert {row["eot"] for row in rows(Path("out/projections.csv"))} == {"2e+12"}
 
 
 @pytest.mark.parametrize(
@@ -157,7 +172,7 @@ def test_no_limits(run):
     assert "na64ana limits --output" in err
 
 
-def test_a_closed_box_stays_closed(run, limits):
+def test_a_closed_box_stays_closed(limits):
     path = limits / "limits.json"
     content = json.loads(path.read_text())
     content["box"] = "closed"
@@ -167,9 +182,12 @@ def test_a_closed_box_stays_closed(run, limits):
     stored = load_limits(limits)
     assert stored.model.observed is None
     assert stored.curve.observed is None
-    code, out, err = run(
-        "interpret", limits, "--kind", "majorana", "--alpha-d", "0.1", "--output", "out"
-    )
-    assert code == 0, err
-    assert "box closed" in " ".join(out.split())
-    assert all(row["epsilon_observed"] == "" for row in rows(Path("out/epsilon.csv")))
+    found = interpret(stored, Choices(kinds=("majorana",), alphas=(0.1,), eots=()))
+    assert all(one.observed is None for one in found.dark_matter)
+    assert found.dark_matter[0].y == pytest.approx(found.dark_matter[0].expected[:, 2])
+    console = Console(record=True, width=100)
+    print_interpretation(found, console)
+    assert "box closed" in console.export_text()
+    write_interpretation(found, limits, inputs={})
+    assert all(row["epsilon_observed"] == "" for row in rows(limits / "epsilon.csv"))
+    assert not (limits / "projections.csv").exists()
