@@ -8,6 +8,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
+from na64ana.cli.progress import TerminalProgress
 from na64ana.config import load_config
 from na64ana.config.reference import load_reference
 from na64ana.plotting.limit import plot_limit
@@ -20,7 +21,7 @@ from na64ana.workflow.limits import limits_from_published
 # ## One channel
 #
 # Half an event of background, nothing observed, no errors. The exact limit is -ln(1 - CL) = 2.30
-# signal events, whatever the background. The asymptotic formulas say 1.75: that signal is not
+# signal events, whatever the background. The asymptotic formulas say 1.64: that signal is not
 # excluded by the data.
 
 # %%
@@ -43,7 +44,8 @@ print(
 config = load_config()
 quick = config.limits.model_copy(update={"n_toys": 5000})
 config = config.model_copy(update={"limits": quick})
-result = limits_from_published(config)
+with TerminalProgress() as progress:
+    result = limits_from_published(config, progress=progress)
 result
 
 # %%

@@ -1,6 +1,7 @@
-"""Progress on the terminal, or one line per step in a log."""
+"""Progress on the terminal or in a notebook, or one line per step in a log."""
 
 import time
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Self
 
@@ -20,9 +21,9 @@ SLOW = 10.0
 
 
 class TerminalProgress:
-    """Draws a bar per step on a terminal's stderr; elsewhere prints lines.
+    """Draws a bar per step on a terminal's stderr, or in Jupyter if ipywidgets is there.
 
-    One when a step ends, and one per tenth of a step that is slow.
+    Elsewhere it prints a line when a step ends, and one per tenth of a step that is slow.
     """
 
     def __init__(self) -> None:
@@ -35,7 +36,8 @@ class TerminalProgress:
             TextColumn("{task.fields[detail]}"),
             console=console,
         )
-        self._live = console.is_terminal
+        widgets = console.is_jupyter and find_spec("ipywidgets") is not None
+        self._live = console.is_terminal or widgets
         self._tasks: dict[str, TaskID] = {}
         self._told: dict[str, tuple[float, int]] = {}
 
