@@ -20,7 +20,7 @@ KIND_LABELS = {
     "pseudo_dirac": "pseudo-Dirac",
     "dirac": "Dirac",
 }
-_COLOURS = dict(zip(KIND_LABELS, PALETTE[1:5], strict=False))
+_COLOURS = dict(zip(KIND_LABELS, (PALETTE[i] for i in (1, 2, 4, 5)), strict=True))
 _DASHES = ("--", "-.", ":", (0, (6, 1, 1, 1)), (0, (1, 3)), (0, (8, 3)))
 
 
@@ -89,7 +89,7 @@ def plot_y(
         ax.plot(targets[0].m_chi, y, color=_COLOURS[kind], ls="--", lw=1.8, label=label)
     _draw_references(references, ax)
     _loglog(ax, m_chi, r"$m_\chi$ [GeV]", r"$y=\epsilon^2\alpha_D\,(m_\chi/m_{A'})^4$")
-    _legend(ax, _assumed(first))
+    _legend(ax, _assumed(limits))
     return ax
 
 
@@ -163,12 +163,15 @@ def _bounds(bounds: Mapping[str, float]) -> dict[str, float]:
     return {", ".join(names): bound for bound, names in by_value.items()}
 
 
-def _assumed(limit: DarkMatterLimit) -> str:
+def _assumed(limits: Sequence[DarkMatterLimit]) -> str:
+    """Return the assumptions, and for which kinds alpha_D is beyond its Landau pole."""
+    limit = limits[0]
     dark = limit.dark_matter
+    beyond = [KIND_LABELS[one.dark_matter.kind] for one in limits if one.notes]
+    poles = f"\nLandau pole below 1 TeV: {', '.join(beyond)}" if beyond else ""
+    ratio = rf"$m_{{A'}}$ = {1 / dark.mass_ratio:.3g} $m_\chi$"
     level = f"{100 * limit.curve.confidence_level:g} % CL"
-    return (
-        rf"{level}, $\alpha_D$ = {dark.alpha_d:g}, $m_{{A'}}$ = {1 / dark.mass_ratio:.3g} $m_\chi$"
-    )
+    return rf"{level}, $\alpha_D$ = {dark.alpha_d:g}, {ratio}{poles}"
 
 
 def _draw_references(references: Mapping[str, ReferenceCurve], ax: Axes) -> None:
