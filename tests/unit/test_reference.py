@@ -41,6 +41,18 @@ def test_curves_are_chosen_by_plane_and_assumptions():
     assert "babar_2017_invisible" in choose_references(EPSILON_PLANE, assumed)
 
 
+def test_a_limit_on_epsilon_is_one_on_y():
+    babar = load_reference("babar_2017_invisible")
+    turned = babar.in_y_plane(0.1, 1 / 3)
+    (mass, epsilon), (m_chi, y) = babar.points[3], turned.points[3]
+    assert m_chi == pytest.approx(mass / 3)
+    assert y == pytest.approx(epsilon**2 * 0.1 / 81)
+    assert turned.axes == Y_PLANE
+    assert "turned into y" in turned.read
+    with pytest.raises(ConfigError, match="no limit in"):
+        load_reference("e137").in_y_plane(0.5, 1 / 3)
+
+
 @pytest.mark.parametrize(
     ("axes", "assumed", "name", "why"),
     [

@@ -54,6 +54,29 @@ class ReferenceCurve(Block):
                 return f"{name} = {ours}, not {theirs}"
         return None
 
+    def in_y_plane(self, alpha_d: float, mass_ratio: float) -> "ReferenceCurve":
+        """Return a limit on epsilon of an invisible A' as one on y, for m_chi/m_A' = `mass_ratio`.
+
+        Exact: such a limit does not depend on what the A' decays to, and y is
+        epsilon^2 alpha_D (m_chi/m_A')^4. (That of NA64 depends on alpha_D at its resonance.)
+
+        Raises
+        ------
+        ConfigError
+            If it is no limit on epsilon.
+        """
+        if self.axes != ("m_ap_GeV", "epsilon"):
+            msg = f"{self.label}: no limit in (m_ap_GeV, epsilon); only such become limits on y"
+            raise ConfigError(msg)
+        factor = alpha_d * mass_ratio**4
+        changes = {
+            "axes": ("m_chi_GeV", "y"),
+            "points": tuple((mass_ratio * m, factor * epsilon**2) for m, epsilon in self.points),
+            "assumptions": Assumptions(alpha_d=alpha_d, m_ap_over_m_chi=1 / mass_ratio),
+            "read": f"{self.read}; turned into y",
+        }
+        return self.model_copy(update=changes)
+
 
 @cache
 def load_reference(name: str) -> ReferenceCurve:

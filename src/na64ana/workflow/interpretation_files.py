@@ -77,9 +77,12 @@ def write_interpretation(found: Interpretation, folder: Path, *, inputs: dict[st
 
 
 def references_of(found: Interpretation, alpha_d: float) -> dict[str, ReferenceCurve]:
-    """Return published limits in the (m_chi, y) plane that assume what is drawn."""
-    assumed = Assumptions(alpha_d=alpha_d, m_ap_over_m_chi=1 / found.choices.mass_ratio)
-    return choose_references(("m_chi_GeV", "y"), assumed, role="limit")
+    """Return published limits on y that assume what is drawn, or that do not depend on it."""
+    ratio = found.choices.mass_ratio
+    assumed = Assumptions(alpha_d=alpha_d, m_ap_over_m_chi=1 / ratio)
+    invisible = choose_references(("m_ap_GeV", "epsilon"), assumed, role="limit")
+    turned = {name: curve.in_y_plane(alpha_d, ratio) for name, curve in invisible.items()}
+    return turned | choose_references(("m_chi_GeV", "y"), assumed, role="limit")
 
 
 def _draw(found: Interpretation, folder: Path) -> None:
