@@ -189,3 +189,22 @@ def test_mistakes_in_sites_and_bins_name_their_line(tmp_path, old, new, said):
     path.write_text(shipped_path("datasets.yaml").read_text().replace(old, new, 1))
     with pytest.raises(ConfigError, match=rf"mine\.yaml:\d+: .*{said}"):
         load_config(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("format: 1\nsites: &a {b: *a}\n", ":2: .*sites.b contains itself by an alias"),
+        ("a: " + "[" * 3000 + "]" * 3000, "too deep in one another"),
+        (
+            "a0: &a0 [1, 2, 3, 4, 5, 6, 7, 8, 9]\n"
+            + "".join(f"a{i + 1}: &a{i + 1} [" + f"*a{i}," * 9 + "]\n" for i in range(9)),
+            "more than 100,000 keys",
+        ),
+    ],
+)
+def test_aliases_cannot_be_turned_against_a_reader(tmp_path, text, message):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        load_config(path)

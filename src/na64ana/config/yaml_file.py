@@ -2,6 +2,7 @@
 
 import types
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
@@ -10,6 +11,8 @@ from pydantic import BaseModel, ValidationError
 
 from na64ana.errors import ConfigError, did_you_mean
 
+#: Keys of a file; the shipped one has 430. Aliases of aliases can make billions of a few lines.
+_MOST_KEYS = 100_000
 Location = tuple[Hashable, ...]
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -46,11 +49,14 @@ def load_model(
         raise ConfigError(msg) from error
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        lines = dict(_lines(node)) if node is not None else {}
+        lines = _all_lines(node) if node is not None else {}
         content = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         msg = f"{path}:{line}: no valid YAML: {error.problem}"
+        raise ConfigError(msg) from error
+    except RecursionError as error:
+        msg = f"{path}: no valid configuration: blocks stand too deep in one another"
         raise ConfigError(msg) from error
     except yaml.YAMLError as error:
         msg = f"{path}: no valid YAML: {' '.join(str(error).split())}"
@@ -75,8 +81,26 @@ def load_model(
     return loaded
 
 
-def _lines(node: yaml.Node, location: Location = ()) -> Iterator[tuple[Location, int]]:
-    """Yield the line of every key; refuse a key that stands twice, which YAML would let pass."""
+def _all_lines(node: yaml.Node) -> dict[Location, int]:
+    """Return the line of every key, of a file of a size that anybody writes."""
+    found = list(islice(_lines(node), _MOST_KEYS + 1))
+    if len(found) > _MOST_KEYS:
+        msg = f"more than {_MOST_KEYS:,} keys, counted with those that aliases repeat"
+        raise yaml.MarkedYAMLError(problem=msg, problem_mark=node.start_mark)
+    return dict(found)
+
+
+def _lines(
+    node: yaml.Node, location: Location = (), inside: frozenset[int] = frozenset()
+) -> Iterator[tuple[Location, int]]:
+    """Yield the line of every key.
+
+    Refuse a key that stands twice, which YAML would let pass, and a block that contains itself.
+    """
+    if id(node) in inside:
+        msg = f"{'.'.join(map(str, location))} contains itself by an alias"
+        raise yaml.MarkedYAMLError(problem=msg, problem_mark=node.start_mark)
+    inside |= {id(node)}
     yield location, node.start_mark.line + 1
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
@@ -85,11 +109,11 @@ def _lines(node: yaml.Node, location: Location = ()) -> Iterator[tuple[Location,
                 msg = f"the key {key.value!r} stands twice"
                 raise yaml.MarkedYAMLError(problem=msg, problem_mark=key.start_mark)
             seen.add(key.value)
-            yield from _lines(value, (*location, key.value))
+            yield from _lines(value, (*location, key.value), inside)
             yield (*location, key.value), key.start_mark.line + 1
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            yield from _lines(value, (*location, index))
+            yield from _lines(value, (*location, index), inside)
 
 
 def _line(lines: dict[Location, int], location: Location) -> int:
