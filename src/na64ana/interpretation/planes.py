@@ -55,26 +55,21 @@ class Search:
         events = signal_events(self.acceptances, table, self.masses)
         return tuple(with_events(model, events, i) for i, model in enumerate(self.models))
 
-    def limit(self, table: YieldTable, *, above: float = 0.0) -> LimitCurve:
-        """Return the limit of another yield, at masses above one [GeV], by the method of `curve`.
+    def limit(self, table: YieldTable) -> LimitCurve:
+        """Return the limit of another yield, by the method of `curve`.
+
+        Limits on events that are known are used again: they depend on how the signal is shared by
+        the periods and processes alone.
 
         Raises
         ------
         LimitError
             If there is no signal at some mass.
         """
-        return self.limit_of(self.models_of(table), above=above)
-
-    def limit_of(self, models: Sequence[CountingModel], *, above: float = 0.0) -> LimitCurve:
-        """Return the limit of models, one per mass, at masses above one [GeV].
-
-        Limits on events that are known are used again: they depend on how the signal is shared by
-        the periods and processes alone.
-        """
-        one, chosen = self.curve.event_limits[0], self.masses > above
+        one = self.curve.event_limits[0]
         return compute_curve(
-            self.masses[chosen],
-            [model for model, use in zip(models, chosen, strict=True) if use],
+            self.masses,
+            self.models_of(table),
             self.curve.confidence_level,
             self.curve.method,
             expected=self.curve.has_expected,
