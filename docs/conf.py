@@ -69,6 +69,7 @@ nitpick_ignore_regex = [
     ("py:.*", rf"({BUILTINS})"),
     # type variables
     ("py:class", r"na64ana\.config\.(conditions\._Row|yaml_file\.Model)"),
+    ("py:class", r"na64ana\..*\.T"),
     ("py:class", r"na64ana\.simulation\.truth\.Columns"),
 ]
 
