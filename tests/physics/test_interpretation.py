@@ -5,10 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from na64ana.constants import ALPHA, GEV2_TO_CM2, M_E, M_MU
+from na64ana.constants import ALPHA, GEV2_TO_CM2, M_E, M_MU, PLANCK_MASS
 from na64ana.errors import LimitError, ModelError
 from na64ana.interpretation.dark_matter import (
-    PLANCK_MASS,
     compute_epsilon,
     compute_y,
     electron_cross_section,

@@ -67,7 +67,8 @@ def limits(  # noqa: PLR0913 - an argument per option
     (limits of some of the periods), parameters.csv and .png (pulls and impacts), background.csv,
     yields.csv and signal.csv, workspace.json and patchset.json (pyhf), hs3.json, plane.png,
     efficiency.png, the fits of sideband C and their numbers, the tallies with the box closed
-    (selection.zip), and manifest.json. 'na64ana report' makes a page of all that.
+    (selection.zip), limits.json and manifest.json; figures as PDF, too. 'na64ana report' makes a
+    page of all that, 'na64ana interpret' what it means for models.
 
     \b
     Examples:

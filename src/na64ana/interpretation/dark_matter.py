@@ -12,9 +12,9 @@ from na64ana.signal.widths import KINDS, DarkMatter
 
 Floats = npt.NDArray[np.float64]
 
-#: Scales [GeV] below which a theory may be asked to have no Landau pole: 1 TeV, and the Planck mass
-#: (UFN2021, section 2.1).
-TEV, PLANCK_MASS = 1e3, 1.22e19
+#: Scale [GeV] below which a theory is asked to have no Landau pole (UFN2021, section 2.1, which
+#: takes the Planck mass, too).
+TEV = 1e3
 #: Where alpha_D is meant [GeV] (UFN2021).
 REFERENCE_SCALE = 0.01
 #: Charge squared of what runs in the loop: fermions and scalars, weighted as in UFN2021, eq. 10.

@@ -65,6 +65,7 @@ class GaugeBosonLimit:
     Attributes
     ----------
     model : {"b_minus_l", "l_mu_minus_l_tau"}
+    confidence_level : float
     masses, coupling : array (m,)
         [GeV], and the largest g.
     invisible : array (m,)
@@ -74,6 +75,7 @@ class GaugeBosonLimit:
     """
 
     model: str
+    confidence_level: float
     masses: Floats
     coupling: Floats
     invisible: Floats
@@ -115,7 +117,7 @@ def compute_b_minus_l(curve: LimitCurve, table: YieldTable) -> GaugeBosonLimit:
     for _ in range(_N_STEPS):
         escaping = _escaping(masses, g, table)
         g = g_0 / np.sqrt(invisible + (1 - invisible) * escaping)
-    return GaugeBosonLimit("b_minus_l", masses, g, invisible, escaping)
+    return GaugeBosonLimit("b_minus_l", curve.confidence_level, masses, g, invisible, escaping)
 
 
 def compute_l_mu_minus_l_tau(curve: LimitCurve) -> GaugeBosonLimit:
@@ -128,8 +130,9 @@ def compute_l_mu_minus_l_tau(curve: LimitCurve) -> GaugeBosonLimit:
     """
     invisible = neutrino_fraction("l_mu_minus_l_tau", curve.masses)
     g = curve.headline / loop_mixing(curve.masses) / np.sqrt(invisible)
+    hidden = np.zeros(len(curve.masses))
     return GaugeBosonLimit(
-        "l_mu_minus_l_tau", curve.masses, g, invisible, np.zeros(len(curve.masses))
+        "l_mu_minus_l_tau", curve.confidence_level, curve.masses, g, invisible, hidden
     )
 
 

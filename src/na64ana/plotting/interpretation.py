@@ -51,7 +51,7 @@ def plot_epsilon(
     _draw_references(references, ax)
     masses = limits[0].curve.masses
     _loglog(ax, masses, r"$m_{A'}$ [GeV]", r"mixing strength $\epsilon$")
-    _legend(ax, "NA64, 90 % CL")
+    _legend(ax, f"NA64, {100 * limits[0].curve.confidence_level:g} % CL")
     return ax
 
 

@@ -32,9 +32,13 @@ def plot_mediators(limits: Sequence[MediatorLimit], ax: Axes) -> Axes:
         for measurement, style in _MEASURED.items():
             allowed = epsilon_of(limit.mediator, masses, measurement)
             ax.plot(masses, allowed, style, color=colour, lw=1.1)
-    for name, style in (("NA64", "-"), *((f"$a_e$, {m.name}", s) for m, s in _MEASURED.items())):
+    for name, style in (
+        ("NA64", "-"),
+        *((f"$a_e$, {m.name}, 95 %", s) for m, s in _MEASURED.items()),
+    ):
         ax.plot([], [], style, color="0.4", label=name)
-    _finish(ax, limits[0].curve, r"$\epsilon_X = g_X/e$", "90 % CL")
+    level = f"{100 * limits[0].curve.confidence_level:g} % CL"
+    _finish(ax, limits[0].curve, r"$\epsilon_X = g_X/e$", level)
     return ax
 
 
@@ -63,7 +67,8 @@ def plot_magnetic_moment(limits: Sequence[MediatorLimit], ax: Axes) -> Axes:
         sign = "+" if measurement.value > 0 else "-"
         label = rf"{measurement.name} $\pm1\sigma$ ({sign})"
         ax.axhspan(low, high, color=colour, alpha=0.35, lw=0, label=label)
-    _finish(ax, limits[0].curve, r"$|\Delta a_e|$", "90 % CL, sign in brackets")
+    level = f"{100 * limits[0].curve.confidence_level:g} % CL"
+    _finish(ax, limits[0].curve, r"$|\Delta a_e|$", f"{level}, sign in brackets")
     return ax
 
 
@@ -79,7 +84,8 @@ def plot_gauge_bosons(limits: Sequence[GaugeBosonLimit], ax: Axes) -> Axes:
         ax.plot(limit.masses, limit.coupling, color=colour, lw=1.8, label=_BOSONS[limit.model])
     ax.set(xscale="log", yscale="log", xlabel=r"$m_{Z'}$ [GeV]", ylabel=r"coupling $g$")
     ax.set_xlim(limits[0].masses[0], limits[0].masses[-1])
-    ax.legend(loc="upper left", title="NA64, 90 % CL, invisible", alignment="left")
+    level = f"{100 * limits[0].confidence_level:g} % CL"
+    ax.legend(loc="upper left", title=f"NA64, {level}, invisible", alignment="left")
     return ax
 
 
@@ -106,7 +112,8 @@ def plot_projections(now: LimitCurve, projections: Sequence[Projection], ax: Axe
             low, high = one.curve.expected[:, 1], one.curve.expected[:, 3]
             label = r"the same, $\pm1\sigma$"
             ax.fill_between(one.curve.masses, low, high, color=INNER_BAND, lw=0, label=label)
-    _finish(ax, now, r"mixing strength $\epsilon$", "expected, 90 % CL")
+    level = f"{100 * now.confidence_level:g} % CL"
+    _finish(ax, now, r"mixing strength $\epsilon$", f"expected, {level}")
     ax.set_xlabel(r"$m_{A'}$ [GeV]")
     return ax
 

@@ -5,6 +5,9 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+#: How columns of expected limits end, at -2 to 2 standard deviations.
+SIGMAS = ("minus2", "minus1", "median", "plus1", "plus2")
+
 
 def columns_csv(columns: Mapping[str, Sequence[Any]]) -> str:
     """Return columns of equal length as CSV; None is an empty field, numbers have six digits."""

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from na64ana.background.table import BackgroundTable
+from na64ana.workflow.columns import SIGMAS
 from na64ana.workflow.hepdata_columns import (
     NONE,
     HepTable,
@@ -45,8 +46,7 @@ def _limits(folder: LimitsFolder, method: str) -> HepTable:
     if observed is not None:
         values = ({"value": number(x)} for x in observed)
         columns.append(dependent(r"observed upper limit on $\epsilon$", "", values, about))
-    names = ("minus2", "minus1", "median", "plus1", "plus2")
-    bands = [folder.limit(f"expected_{name}", method) for name in names]
+    bands = [folder.limit(f"expected_{name}", method) for name in SIGMAS]
     if all(band is not None for band in bands):
         cells = []
         for low2, low1, middle, high1, high2 in zip(

@@ -127,13 +127,15 @@ def interpret(
     choices = choices or Choices()
     load = partial(_load, stored)
     search = make_search(stored)
-    for kind in choices.kinds:  # whatever is wrong with them shows before anything long
-        DarkMatter(kind, 1.0, choices.mass_ratio)
     steps = partial(_step, progress)
     alphas = tuple(sorted({*ALPHAS, *choices.alphas}))
+    # whatever is wrong with the choices shows before anything long
+    dark_matter = {
+        kind: [DarkMatter(kind, alpha, choices.mass_ratio) for alpha in alphas]
+        for kind in choices.kinds
+    }
     limits, targets = {}, {}
-    for kind in choices.kinds:
-        every = [DarkMatter(kind, alpha, choices.mass_ratio) for alpha in alphas]
+    for kind, every in dark_matter.items():
         targets[kind] = steps(f"relic density, {kind}", partial(_each, load_target, every))
         one = partial(compute_dark_matter_limit, search, load=load)
         limits[kind] = steps(f"limits, {kind}", partial(_each, one, every))

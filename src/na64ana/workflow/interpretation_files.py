@@ -23,13 +23,12 @@ from na64ana.plotting.mediators import (
 )
 from na64ana.plotting.style import figure
 from na64ana.provenance import lineage, package_versions
-from na64ana.workflow.columns import columns_csv
+from na64ana.workflow.columns import SIGMAS, columns_csv
 from na64ana.workflow.interpretation import Choices, Interpretation
 
 Floats = npt.NDArray[np.float64]
 
 _FIXED = ("epsilon", "alpha_d", "mediators", "magnetic_moment", "gauge_bosons")
-_SIGMAS = ("minus2", "minus1", "median", "plus1", "plus2")
 _WIDE = (10.5, 6.0)
 
 
@@ -131,7 +130,7 @@ def _limits_csv(limits: Sequence[DarkMatterLimit], what: str) -> str:
             f"{what}_observed": [None] * n if mine.observed is None else mine.observed,
         }
         if limit.curve.has_expected:
-            for i, sigma in enumerate(_SIGMAS):
+            for i, sigma in enumerate(SIGMAS):
                 rows[f"{what}_expected_{sigma}"] = mine.expected[:, i]
         _append(columns, rows)
     return columns_csv(columns)
@@ -207,7 +206,7 @@ def _projections_csv(found: Interpretation) -> str:
             "method": [one.curve.method] * n,
             "m_ap_GeV": one.curve.masses,
         }
-        rows |= {f"epsilon_{s}": one.curve.expected[:, i] for i, s in enumerate(_SIGMAS)}
+        rows |= {f"epsilon_{s}": one.curve.expected[:, i] for i, s in enumerate(SIGMAS)}
         _append(columns, rows)
     return columns_csv(columns)
 

@@ -17,7 +17,7 @@ from na64ana.stats.curve import LimitCurve
 from na64ana.stats.hs3 import make_hs3
 from na64ana.stats.workspace import make_patchset, make_workspace
 from na64ana.workflow.background_files import background_csv
-from na64ana.workflow.columns import columns_csv
+from na64ana.workflow.columns import SIGMAS, columns_csv
 from na64ana.workflow.details import Details
 from na64ana.workflow.figures import draw_plane, draw_sideband, sideband_fits
 from na64ana.workflow.limits import EventAnalysis, LimitsResult
@@ -29,8 +29,6 @@ from na64ana.workflow.signal_outputs import signal_csv, write_efficiencies, writ
 from na64ana.workflow.stored_limits import describe_limits
 
 Floats = npt.NDArray[np.float64]
-
-_SIGMAS = ("minus2", "minus1", "median", "plus1", "plus2")
 
 
 def write_outputs(result: LimitsResult, folder: Path, *, inputs: dict[str, Any]) -> tuple[str, ...]:
@@ -155,7 +153,7 @@ def _curve_columns(curve: LimitCurve) -> dict[str, Any]:
     observed = [None] * n if curve.observed is None else curve.observed
     columns: dict[str, Any] = {f"epsilon_observed_{name}": observed}
     if curve.has_expected:
-        for i, sigma in enumerate(_SIGMAS):
+        for i, sigma in enumerate(SIGMAS):
             columns[f"epsilon_expected_{sigma}_{name}"] = curve.expected[:, i]
     columns[f"events_observed_{name}"] = [limit.observed for limit in curve.event_limits]
     return columns
